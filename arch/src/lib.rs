@@ -1,0 +1,2 @@
+//! Tacet's machine layer.
+#![no_std]

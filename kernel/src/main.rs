@@ -1,0 +1,2 @@
+//! Tacet boot image.
+fn main() {}

@@ -1,0 +1,3 @@
+//! Tacet's scheduler.
+#![no_std]
+#![forbid(unsafe_code)]

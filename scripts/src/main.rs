@@ -1,0 +1,2 @@
+//! Tacet's host side.
+fn main() {}
