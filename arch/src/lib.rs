@@ -1,2 +1,7 @@
 //! Tacet's machine layer.
-#![no_std]
+#![cfg_attr(not(test), no_std)]
+
+pub mod boot;
+#[cfg(all(feature = "freestanding", not(test)))]
+mod libc;
+pub mod memory;
