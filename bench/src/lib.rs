@@ -1,3 +1,8 @@
 //! Tacet's workloads and reports.
 #![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
 extern crate alloc;
+
+pub mod os;
+pub mod record;
