@@ -1,0 +1,72 @@
+//! Where a task may run: a contiguous range of CPUs, in one word.
+//!
+//! A range covers what schedulers are asked for in practice (anywhere, one CPU, one cache domain, the first
+//! few CPUs), has no limit at 64 CPUs, and changes in a single store, so that no CPU ever sees half a mask.
+
+use crate::id::CpuId;
+
+/// The CPUs `first..first + count` on which a task may run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Affinity {
+    first: u16,
+    count: u16,
+}
+
+impl Affinity {
+    /// Every CPU.
+    pub const ANY: Self = Self { first: 0, count: u16::MAX };
+
+    /// One CPU: the task is pinned.
+    pub const fn one(cpu: CpuId) -> Self {
+        Self { first: cpu.0 as u16, count: 1 }
+    }
+
+    /// The CPUs `first..end`; `None` where that is empty or beyond 65,535.
+    pub fn range(first: u32, end: u32) -> Option<Self> {
+        let count = end.checked_sub(first).filter(|&count| count > 0)?;
+        Some(Self { first: first.try_into().ok()?, count: count.try_into().ok()? })
+    }
+
+    /// Whether a task may run on `cpu`.
+    #[inline]
+    pub const fn allows(self, cpu: CpuId) -> bool {
+        cpu.0.wrapping_sub(self.first as u32) < self.count as u32
+    }
+
+    /// Whether a task may run on more than one CPU.
+    #[inline]
+    pub const fn is_movable(self) -> bool {
+        self.count > 1
+    }
+
+    /// The lowest CPU that is allowed.
+    pub const fn first(self) -> CpuId {
+        CpuId(self.first as u32)
+    }
+
+    #[inline]
+    pub(crate) const fn to_word(self) -> u32 {
+        (self.first as u32) << 16 | self.count as u32
+    }
+
+    #[inline]
+    pub(crate) const fn from_word(word: u32) -> Self {
+        Self { first: (word >> 16) as u16, count: word as u16 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_holds_its_cpus_and_no_other() {
+        let range = Affinity::range(2, 4).unwrap();
+        let allowed: std::vec::Vec<u32> = (0..6).filter(|&cpu| range.allows(CpuId(cpu))).collect();
+        assert_eq!(allowed, [2, 3]);
+        assert_eq!(Affinity::from_word(range.to_word()), range);
+        assert!(Affinity::range(3, 3).is_none());
+        assert!(!Affinity::one(CpuId(300)).is_movable());
+        assert!(Affinity::one(CpuId(300)).allows(CpuId(300)));
+    }
+}

@@ -1,0 +1,107 @@
+//! How a CPU tells the others whether it will notice new work by itself.
+//!
+//! One word a CPU: Polling (it looks at its bitmap all the time), Halted (it doesn't look at all), or Busy
+//! until a stated time, at which its timer makes it look. A CPU that becomes *less* attentive stores the
+//! word, fences, and only then looks for work once more; a CPU with work for it makes the work visible,
+//! fences, and only then reads the word. Of two such sequences at least one sees the other's store, so work
+//! is never left unseen; a stale word can only cause a kick too many.
+
+use crate::sync::{AtomicU64, Ordering, fence};
+use crate::time::Nanos;
+
+const TAG: u64 = 0b11;
+const POLLING: u64 = 0;
+const HALTED: u64 = 1;
+const BUSY: u64 = 2;
+
+/// What a CPU said of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Notice {
+    /// Idle, and looking all the time.
+    Polling,
+    /// Idle, and asleep until an interrupt.
+    Halted,
+    /// Running a task, and due to look again at this time ([`Nanos::NEVER`] if no timer is armed).
+    Busy(Nanos),
+}
+
+/// The published word.
+#[derive(Debug)]
+pub struct Attention(AtomicU64);
+
+impl Attention {
+    /// Starts as halted: whoever posts work to a CPU that isn't up yet kicks it.
+    pub fn new() -> Self {
+        Self(AtomicU64::new(HALTED))
+    }
+
+    /// Publishes a notice that is *more* attentive than the last, or as attentive. The owner only.
+    #[inline]
+    pub fn raise(&self, notice: Notice) {
+        self.0.store(encode(notice), Ordering::Relaxed);
+    }
+
+    /// Publishes a notice that is *less* attentive than the last. The owner only; it must look for work
+    /// afterwards.
+    #[inline]
+    pub fn lower(&self, notice: Notice) {
+        self.raise(notice);
+        // Pairs with the fence in `read`: the store above is ordered before the owner's next look.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Reads the word after work was made visible. Any CPU.
+    #[inline]
+    pub fn read(&self) -> Notice {
+        // Pairs with the fence in `lower`: the caller's post is ordered before this load.
+        fence(Ordering::SeqCst);
+        self.peek()
+    }
+
+    /// Reads the word with no order at all, for reports.
+    pub fn peek(&self) -> Notice {
+        decode(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Default for Attention {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[inline]
+const fn encode(notice: Notice) -> u64 {
+    match notice {
+        Notice::Polling => POLLING,
+        Notice::Halted => HALTED,
+        // Rounded up to 4 ns: a CPU never claims to look earlier than it does.
+        Notice::Busy(until) => until.0.saturating_add(TAG) & !TAG | BUSY,
+    }
+}
+
+#[inline]
+const fn decode(word: u64) -> Notice {
+    match word & TAG {
+        POLLING => Notice::Polling,
+        HALTED => Notice::Halted,
+        _ => Notice::Busy(Nanos(word & !TAG)),
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_cpu_never_claims_to_look_early() {
+        for time in [0, 1, 5, 1_000_003, u64::MAX - 3] {
+            let Notice::Busy(until) = decode(encode(Notice::Busy(Nanos(time)))) else { panic!() };
+            assert!(until.0 >= time && until.0 - time < 4);
+        }
+        let Notice::Busy(until) = decode(encode(Notice::Busy(Nanos::NEVER))) else { panic!() };
+        assert!(until.0 >= u64::MAX - 3);
+        assert_eq!(decode(encode(Notice::Halted)), Notice::Halted);
+        assert_eq!(decode(encode(Notice::Polling)), Notice::Polling);
+    }
+}

@@ -1,0 +1,61 @@
+//! What a user may set: the scheduler's time constants and its policy.
+
+use crate::policy::PolicyKind;
+use crate::time::Nanos;
+
+/// The scheduler's settings, fixed at boot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Which policy picks.
+    pub policy: PolicyKind,
+    /// Time constant of the decaying average: how long the past counts. 1 ms to 10 s.
+    pub tau: Nanos,
+    /// How far the running task may get ahead of the next before it is preempted; two equal loops on one CPU
+    /// get slices of twice this.
+    pub hysteresis: Nanos,
+    /// How much a woken task must be behind the running one to preempt it, and what it is charged if it does.
+    pub penalty: Nanos,
+    /// How long an idle CPU looks for work before it halts.
+    pub poll: Nanos,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            policy: PolicyKind::Fair,
+            tau: Nanos::from_millis(200),
+            hysteresis: Nanos::from_millis(5),
+            penalty: Nanos::from_micros(10),
+            poll: Nanos::from_micros(20),
+        }
+    }
+}
+
+impl Config {
+    /// The length of a slice between two equal tasks: twice the hysteresis.
+    #[inline]
+    pub const fn slice(&self) -> Nanos {
+        Nanos(self.hysteresis.0 * 2)
+    }
+
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// Names the setting and its range.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let within = |value: Nanos, least: Nanos, most: Nanos| (least..=most).contains(&value);
+        if !within(self.tau, Nanos::from_millis(1), Nanos::from_millis(10_000)) {
+            return Err("sched.tau must be from 1ms to 10s");
+        }
+        if !within(self.hysteresis, Nanos::from_micros(10), Nanos::from_millis(1_000)) {
+            return Err("sched.hysteresis must be from 10us to 1s");
+        }
+        if !within(self.penalty, Nanos::ZERO, Nanos::from_millis(10)) {
+            return Err("sched.penalty must be from 0 to 10ms");
+        }
+        if !within(self.poll, Nanos::ZERO, Nanos::from_millis(100)) {
+            return Err("sched.poll must be from 0 to 100ms");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,40 @@
+//! Once the switch is done: what becomes of the task that was left.
+//!
+//! Until here the left task's stack was in use, so it could be in no other CPU's hands. Only this file turns
+//! Blocking into Blocked, sends a task away that ran here, or gives one up for good.
+
+use super::{Cpu, Leaving};
+use crate::id::TaskId;
+
+/// What the kernel must do after a switch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub struct After {
+    /// A task that exited: its stack is no longer in use; free it, then [`crate::Shared::release`] the slot.
+    pub reap: Option<TaskId>,
+    /// Whether something arrived meanwhile that should run first: reschedule.
+    pub reschedule: bool,
+}
+
+impl Cpu<'_> {
+    /// Completes a switch. Called first of all on the new stack, with interrupts still off.
+    #[inline]
+    pub fn switched(&mut self) -> After {
+        let (slot, leaving) = self.left;
+        self.left.1 = Leaving::Nothing;
+        let mut reap = None;
+        match leaving {
+            Leaving::Nothing => {}
+            Leaving::Blocking if self.task(slot).state.finish_block() => {}
+            // Woken while it was still on its stack: the waker left it to us.
+            Leaving::Blocking => {
+                let outcome = self.send(slot, self.charged);
+                self.remember_kick(outcome);
+            }
+            Leaving::Moving => self.route(slot, self.charged),
+            Leaving::Exiting => reap = Some(self.task_id(slot)),
+        }
+        self.share_surplus(self.charged);
+        After { reap, reschedule: self.preempt }
+    }
+}

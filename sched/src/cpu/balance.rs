@@ -1,0 +1,130 @@
+//! Giving work away: to idle CPUs at once, to busier or luckier ones in measure.
+//!
+//! **To idle CPUs.** A CPU with a movable task waiting is in the *overloaded* set, one with nothing to run in
+//! the *idle* set. Whichever enters its set second sees the other there: the overloaded one gives a task, the
+//! idle one kicks the overloaded one so that it does. Whoever takes a CPU out of the idle set has the right,
+//! and the duty, to send it one task. So no CPU idles while another has a movable task waiting.
+//!
+//! **By weight.** A task moves where it makes the sum of weights less than it is here.
+//!
+//! **By lag.** Where sums can't be made more equal (three equal loops on two CPUs), fairness takes turns: the
+//! task that is owed most moves to the CPU whose virtual time is furthest ahead, once the gap exceeds a
+//! slice and the two CPUs merely trade places by it. It carries its lag, so it runs there at once until it
+//! has caught up.
+//!
+//! Both are looked at when the CPU reschedules anyway, at most once a slice: no timer is armed for them.
+
+use super::Cpu;
+use crate::id::CpuId;
+use crate::policy::Policy;
+use crate::task::Task;
+use crate::time::Nanos;
+
+/// How many waiting tasks are looked at for one that can move, so that a decision's cost stays bounded.
+const LOOKED_AT: usize = 32;
+
+impl Cpu<'_> {
+    /// Gives away what others should run, if there is any.
+    #[inline]
+    pub(super) fn share_surplus(&mut self, now: Nanos) {
+        if self.overloaded {
+            self.share_slowly(now);
+        }
+    }
+
+    fn share_slowly(&mut self, now: Nanos) {
+        if self.shared.idle.any() {
+            self.feed_idle(now);
+        }
+        if self.queue.movable() > 0 && now >= self.next_balance {
+            self.next_balance = now + self.shared.config.slice();
+            self.balance(now);
+        }
+    }
+
+    /// Gives a task to each idle CPU, as long as there are both.
+    #[cold]
+    fn feed_idle(&mut self, now: Nanos) {
+        while self.queue.movable() > 0 && self.shared.idle.any() {
+            let claimed = self.queue.slots().take(LOOKED_AT).find_map(|slot| {
+                let task = self.task(slot);
+                Some((slot, self.shared.claim_idle(task, task.cpu())?))
+            });
+            let Some((slot, idle)) = claimed else { return };
+            self.give(slot, idle, now);
+        }
+        if self.queue.movable() == 0 {
+            self.withdraw_surplus();
+        }
+    }
+
+    /// Leaves the overloaded set, and passes an idle CPU's question on to the next one in it.
+    fn withdraw_surplus(&mut self) {
+        self.overloaded = false;
+        self.shared.overloaded.remove(self.id);
+        if self.shared.idle.any() {
+            if let Some(next) = self.shared.overloaded.find(|cpu| cpu != self.id) {
+                self.mailbox().stats.kicks_sent.add(1);
+                self.kicks.insert(next);
+            }
+        }
+    }
+
+    /// Moves at most one task, by weight or else by lag.
+    #[cold]
+    fn balance(&mut self, now: Nanos) {
+        let Some(slot) = self.owed_most() else { return };
+        let task = self.task(slot);
+        if let Some(target) = self.lighter(task).or_else(|| self.luckier(task, now)) {
+            self.give(slot, target, now);
+        }
+    }
+
+    /// The movable task that waits with the least key among those looked at.
+    fn owed_most(&self) -> Option<u32> {
+        let first = self.queue.first().map(|(_, slot)| slot);
+        let movable = |slot: &u32| self.task(*slot).affinity().is_movable();
+        first.filter(movable).or_else(|| {
+            let waiting = self.queue.slots().take(LOOKED_AT).filter(movable);
+            waiting.min_by_key(|&slot| self.task(slot).virtual_time.get())
+        })
+    }
+
+    /// The sum of weights here, the running task's included.
+    fn weight(&self) -> u64 {
+        self.queue.weight() + u64::from(self.task(self.current).weight())
+    }
+
+    /// The lightest CPU that stays lighter than this one if it takes `task`.
+    fn lighter(&self, task: &Task) -> Option<CpuId> {
+        let loads = self.others(task).map(|cpu| (self.shared.mailbox(cpu).load.weight(), cpu));
+        let (weight, target) = loads.min()?;
+        (weight + u64::from(task.weight()) < self.weight()).then_some(target)
+    }
+
+    /// The CPU furthest ahead in virtual time, if `task` is behind it by more than a slice and the two CPUs
+    /// trade loads by its move.
+    fn luckier(&self, task: &Task, now: Nanos) -> Option<CpuId> {
+        let behind = self.policy.progress(task)?;
+        let limit = self.weight();
+        let loads = self.others(task).map(|cpu| (cpu, &*self.shared.mailbox(cpu).load));
+        let trading = loads.filter(|(_, load)| load.weight() + u64::from(task.weight()) <= limit);
+        let (progress, target) = trading.map(|(cpu, load)| (load.progress_at(now), cpu)).max()?;
+        (progress.saturating_sub(behind) > self.shared.config.slice().0).then_some(target)
+    }
+
+    /// The other CPUs where `task` may run.
+    fn others(&self, task: &Task) -> impl Iterator<Item = CpuId> + '_ {
+        let (affinity, here) = (task.affinity(), self.id);
+        (0..self.shared.cpus() as u32).map(CpuId).filter(move |&cpu| cpu != here && affinity.allows(cpu))
+    }
+
+    /// Posts a waiting task to another CPU, lag and all.
+    fn give(&mut self, slot: u32, target: CpuId, now: Nanos) {
+        self.queue.remove(&self.shared.tasks, slot);
+        self.task(slot).set_in_transit(true);
+        self.mailbox().stats.given.add(1);
+        let outcome = self.post(slot, target, now);
+        self.remember_kick(outcome);
+    }
+}

@@ -1,0 +1,83 @@
+//! Nothing to run: ask for work, poll for a bounded time, halt by the handshake.
+//!
+//! The kernel's idle task goes round: [`Cpu::reschedule`]; if that stays, [`Cpu::enter_idle`]; then, with
+//! interrupts on, look at [`Cpu::has_work`] for at most the configured time; then, with interrupts off,
+//! [`Cpu::may_halt`], and halt if it says so, in one step with enabling interrupts.
+
+use super::Cpu;
+use super::wake::WakeOutcome;
+use crate::attention::Notice;
+use crate::policy::Policy;
+use crate::sync::{Ordering, fence};
+use crate::time::Nanos;
+
+/// After this long, the other CPUs' virtual time has moved on enough to be looked up.
+const STALE: Nanos = Nanos::from_millis(1);
+
+impl Cpu<'_> {
+    /// Tells the others that this CPU has nothing to run, and asks one that has too much for a share.
+    #[inline]
+    pub fn enter_idle(&mut self, now: Nanos) {
+        debug_assert!(self.is_idle() && self.queue.is_empty());
+        self.mailbox().attention.raise(Notice::Polling);
+        if self.shared.idle.contains(self.id) {
+            return;
+        }
+        self.idle_since = now;
+        self.shared.idle.insert(self.id);
+        // Pairs with the fence in `Cpu::announce_surplus`: either that CPU sees this one idle, or this one
+        // sees it overloaded.
+        fence(Ordering::SeqCst);
+        if self.shared.overloaded.any() {
+            self.ask_for_work();
+        }
+    }
+
+    /// Kicks an overloaded CPU, which then sees that this one is idle. If it has nothing left to give, it
+    /// passes the question on. No answer is awaited, so two idle CPUs never ask each other.
+    #[cold]
+    fn ask_for_work(&mut self) {
+        if let Some(victim) = self.shared.overloaded.find(|cpu| cpu != self.id) {
+            self.mailbox().stats.kicks_sent.add(1);
+            self.remember_kick(WakeOutcome::Kick(victim));
+        }
+    }
+
+    /// Whether something was posted. For polling, with interrupts on or off.
+    #[inline]
+    pub fn has_work(&self) -> bool {
+        self.mailbox().pending.any()
+    }
+
+    /// Ends polling: whether the CPU may halt. If not, or after the halt, [`Cpu::reschedule`] must follow.
+    #[inline]
+    pub fn may_halt(&mut self) -> bool {
+        self.mailbox().attention.lower(Notice::Halted);
+        !self.has_work()
+    }
+
+    /// Leaves the set of idle CPUs, unless someone who sent work took this one out already.
+    #[inline]
+    pub(super) fn leave_idle(&mut self) {
+        self.shared.idle.remove(self.id);
+        self.mailbox().attention.raise(Notice::Busy(self.armed));
+    }
+
+    /// Brings the virtual time of a CPU that was idle for long to that of the furthest busy one, so that
+    /// what starts here is neither owed for the time before nor in debt.
+    #[inline]
+    pub(super) fn catch_up(&mut self, now: Nanos) {
+        if now.since(self.idle_since) >= STALE {
+            self.catch_up_slowly(now);
+        }
+    }
+
+    #[cold]
+    fn catch_up_slowly(&mut self, now: Nanos) {
+        let busy =
+            self.shared.mailboxes.iter().map(|mailbox| &*mailbox.load).filter(|load| load.weight() > 0);
+        if let Some(progress) = busy.map(|load| load.progress_at(now)).max() {
+            self.policy.catch_up(progress);
+        }
+    }
+}

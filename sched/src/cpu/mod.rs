@@ -1,0 +1,171 @@
+//! One CPU's scheduler: the part that only its owner touches.
+//!
+//! `&mut Cpu` means "on this CPU, with interrupts off". Other CPUs see a [`crate::mailbox::Mailbox`] only.
+//! The scheduler never switches, arms or sends by itself: it answers with decisions, which the kernel
+//! carries out. The files: `reschedule` (who runs next), `arrive` (tasks coming in), `wake` (tasks sent
+//! out), `idle` (nothing to run), `balance` (giving work away), `after` (once the switch is done).
+
+mod after;
+mod arrive;
+mod balance;
+mod idle;
+mod kicks;
+mod reschedule;
+mod wake;
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub use after::After;
+pub use reschedule::{Arm, Decision, Next, Reason};
+pub use wake::WakeOutcome;
+
+use crate::id::{CpuId, TaskId};
+use crate::mailbox::Mailbox;
+use crate::policy::{AnyPolicy, Policy, Running};
+use crate::queue::RunQueue;
+use crate::shared::Shared;
+use crate::task::{Spec, Task};
+use crate::time::Nanos;
+use crate::timers::Timers;
+use kicks::Kicks;
+
+/// What becomes of the task that a switch leaves, once its context is saved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Leaving {
+    /// It waits in this CPU's queue, or is the idle task: nothing.
+    Nothing,
+    /// It blocks.
+    Blocking,
+    /// It goes to a CPU where it may run.
+    Moving,
+    /// It's gone.
+    Exiting,
+}
+
+/// One CPU's scheduler.
+#[derive(Debug)]
+pub struct Cpu<'a> {
+    shared: &'a Shared,
+    id: CpuId,
+    /// The slot of the task that runs; the CPU's own number when it's idle.
+    current: u32,
+    /// The slot that the last switch left, and what's to become of it.
+    left: (u32, Leaving),
+    queue: RunQueue,
+    policy: AnyPolicy,
+    timers: Timers,
+    /// Up to when the current task has been charged.
+    charged: Nanos,
+    /// When the current task was switched to.
+    dispatched: Nanos,
+    /// Whether an arrival is to run before the current task.
+    preempt: bool,
+    /// The deadline that the timer is armed for.
+    armed: Nanos,
+    /// Whether this CPU is in the set of overloaded ones.
+    overloaded: bool,
+    /// When to compare loads again.
+    next_balance: Nanos,
+    /// When this CPU went idle.
+    idle_since: Nanos,
+    /// CPUs that this one still owes an interrupt.
+    kicks: Kicks,
+}
+
+impl<'a> Cpu<'a> {
+    /// The scheduler of the CPU `id`, which runs its idle task at `now`. Made once for each CPU.
+    pub fn new(shared: &'a Shared, id: CpuId, now: Nanos) -> Self {
+        let idle = id.0;
+        let task = &shared.tasks[id.index()];
+        task.create(idle, Spec { affinity: crate::Affinity::one(id), ..Spec::default() }, id);
+        task.meter.start(now);
+        Self {
+            shared,
+            id,
+            current: idle,
+            left: (idle, Leaving::Nothing),
+            queue: RunQueue::new(shared.slots()),
+            policy: AnyPolicy::new(&shared.config),
+            timers: Timers::new(shared.slots()),
+            charged: now,
+            dispatched: now,
+            preempt: false,
+            armed: Nanos::NEVER,
+            overloaded: false,
+            next_balance: Nanos::ZERO,
+            idle_since: now,
+            kicks: Kicks::new(shared.cpus()),
+        }
+    }
+
+    /// This CPU's number.
+    #[inline]
+    pub fn id(&self) -> CpuId {
+        self.id
+    }
+
+    /// What all CPUs share.
+    #[inline]
+    pub fn shared(&self) -> &'a Shared {
+        self.shared
+    }
+
+    /// The task that runs.
+    #[inline]
+    pub fn current(&self) -> TaskId {
+        self.task_id(self.current)
+    }
+
+    /// Whether the idle task runs.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.current == self.id.0
+    }
+
+    /// How many tasks wait here.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The slots of the tasks that wait here, in no order: for reports and invariants.
+    pub fn waiting_slots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.queue.slots()
+    }
+
+    /// The deadline for which the timer is armed ([`Nanos::NEVER`] if it isn't).
+    pub fn armed(&self) -> Nanos {
+        self.armed
+    }
+
+    /// This CPU's shared face.
+    #[inline]
+    pub fn mailbox(&self) -> &'a Mailbox {
+        self.shared.mailbox(self.id)
+    }
+
+    #[inline]
+    fn task(&self, slot: u32) -> &'a Task {
+        &self.shared.tasks[slot as usize]
+    }
+
+    #[inline]
+    fn task_id(&self, slot: u32) -> TaskId {
+        TaskId { slot, generation: self.task(slot).state.generation() }
+    }
+
+    /// The running task and how long it has run, for the policy.
+    #[inline]
+    fn running(&self) -> Running<'a> {
+        Running { task: self.task(self.current), ran: self.charged.since(self.dispatched) }
+    }
+
+    /// Charges the running task up to `now`. The idle task isn't charged: its meter tells all.
+    #[inline]
+    fn charge(&mut self, now: Nanos) {
+        if !self.is_idle() && now > self.charged {
+            self.policy.charge(self.task(self.current), self.charged, now);
+        }
+        self.charged = self.charged.max(now);
+    }
+}

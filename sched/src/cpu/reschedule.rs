@@ -1,0 +1,196 @@
+//! Who runs next, and when to look again.
+
+use super::{Cpu, Leaving};
+use crate::attention::Notice;
+use crate::id::TaskId;
+use crate::policy::{Arrival, Policy};
+use crate::time::Nanos;
+
+/// Why a CPU reschedules: what the running task does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reason {
+    /// It could go on: an interrupt or a wakeup asks whether it should. Also what the idle task says.
+    Preempt,
+    /// It gives way to whoever waits.
+    Yield,
+    /// It blocks until a wake, unless one already came.
+    Block,
+    /// It's done.
+    Exit,
+}
+
+/// Which context the CPU is to continue with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Next {
+    /// The one that runs.
+    Stay,
+    /// Another: switch, then call [`Cpu::switched`] first of all on its stack.
+    Switch(TaskId),
+}
+
+/// What to do with this CPU's timer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arm {
+    /// Leave it alone: nothing earlier than what is armed is needed.
+    Keep,
+    /// Arm it for this time; a time that has passed fires at once.
+    At(Nanos),
+}
+
+/// What a CPU must do now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "the scheduler has already recorded that this happens"]
+pub struct Decision {
+    /// Which context to continue with.
+    pub next: Next,
+    /// What to do with the timer, before the switch.
+    pub arm: Arm,
+}
+
+/// A task that may run no longer than this has run enough: the timer's rounding must not cost an interrupt.
+const SLACK: Nanos = Nanos::from_micros(1);
+
+impl Cpu<'_> {
+    /// Decides what this CPU does from `now` on. The caller arms the timer as told and switches as told.
+    ///
+    /// Never blocks, allocates or spins.
+    #[inline]
+    pub fn reschedule(&mut self, now: Nanos, reason: Reason) -> Decision {
+        self.charge(now);
+        self.collect(now);
+        let next = self.choose(now, reason);
+        let next = if next == self.current { Next::Stay } else { self.dispatch(next, now) };
+        self.preempt = false;
+        self.publish_load(now);
+        if next == Next::Stay {
+            self.share_surplus(now);
+        }
+        Decision { next, arm: self.arm() }
+    }
+
+    /// Notes that the timer interrupt came: nothing is armed any more. [`Cpu::reschedule`] must follow.
+    #[inline]
+    pub fn timer_fired(&mut self) {
+        self.mailbox().stats.timer_interrupts.add(1);
+        self.armed = Nanos::NEVER;
+        if !self.is_idle() {
+            // Less attentive, so before the drain that follows in `reschedule`.
+            self.mailbox().attention.lower(Notice::Busy(Nanos::NEVER));
+        }
+    }
+
+    /// The slot that runs next. The running task is queued, or noted as leaving, unless it's that one.
+    #[inline]
+    fn choose(&mut self, now: Nanos, reason: Reason) -> u32 {
+        if self.is_idle() {
+            return self.pop().unwrap_or(self.current);
+        }
+        match reason {
+            Reason::Block if self.task(self.current).state.begin_block() => self.leave(Leaving::Blocking),
+            Reason::Exit => {
+                self.task(self.current).state.exit();
+                self.leave(Leaving::Exiting)
+            }
+            _ if !self.task(self.current).affinity().allows(self.id) => self.leave(Leaving::Moving),
+            Reason::Yield => self.give_way(now),
+            _ => self.preempted(now),
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<u32> {
+        self.queue.pop(&self.shared.tasks)
+    }
+
+    #[inline]
+    fn leave(&mut self, leaving: Leaving) -> u32 {
+        self.left.1 = leaving;
+        self.pop().unwrap_or(self.id.0)
+    }
+
+    /// The first waiting task in the running one's place, whatever their order.
+    #[inline]
+    fn give_way(&mut self, now: Nanos) -> u32 {
+        match self.queue.first() {
+            None => self.current,
+            Some((key, _)) => self.exchange(Arrival::Yielded(key), now),
+        }
+    }
+
+    /// The first waiting task if it's due, else the running one.
+    #[inline]
+    fn preempted(&mut self, now: Nanos) -> u32 {
+        match self.queue.first() {
+            Some((key, _)) if self.preempt || self.policy.remaining(self.running(), key) <= SLACK => {
+                self.mailbox().stats.preemptions.add(1);
+                self.task(self.current).preemptions.add(1);
+                self.exchange(Arrival::Preempted, now)
+            }
+            _ => self.current,
+        }
+    }
+
+    /// Queues the running task in exchange for the first waiting one.
+    #[inline]
+    fn exchange(&mut self, why: Arrival, now: Nanos) -> u32 {
+        let key = self.policy.arrive(self.task(self.current), why, None, now);
+        self.queue.replace_first(&self.shared.tasks, self.current, key)
+    }
+
+    /// Records that this CPU switches to `slot`.
+    #[inline]
+    fn dispatch(&mut self, slot: u32, now: Nanos) -> Next {
+        let (prev, next) = (self.task(self.current), self.task(slot));
+        prev.meter.stop(now);
+        next.meter.start(now);
+        next.switches.add(1);
+        self.mailbox().stats.switches.add(1);
+        if self.is_idle() {
+            self.leave_idle();
+        }
+        self.left.0 = self.current;
+        self.current = slot;
+        self.dispatched = now;
+        Next::Switch(self.task_id(slot))
+    }
+
+    /// The one deadline of this CPU, from all its sources; written only if it's earlier than what is armed.
+    ///
+    /// A later one is left to a spurious interrupt: it costs once a slice what it saves at every switch.
+    #[inline]
+    fn arm(&mut self) -> Arm {
+        let deadline = self.overtaken_at().min(self.timers.first());
+        if deadline >= self.armed {
+            return Arm::Keep;
+        }
+        self.armed = deadline;
+        if !self.is_idle() {
+            self.mailbox().attention.raise(Notice::Busy(deadline));
+        }
+        self.mailbox().stats.timer_writes.add(1);
+        Arm::At(deadline)
+    }
+
+    /// When the running task will have run enough, if another waits.
+    #[inline]
+    fn overtaken_at(&self) -> Nanos {
+        match self.queue.first() {
+            Some((key, _)) if !self.is_idle() => self.charged + self.policy.remaining(self.running(), key),
+            _ => Nanos::NEVER,
+        }
+    }
+
+    /// Publishes what balance and placement read.
+    #[inline]
+    fn publish_load(&self, now: Nanos) {
+        let (weight, progress) = if self.is_idle() {
+            (0, 0)
+        } else {
+            let current = self.task(self.current);
+            let mine = self.policy.progress(current).unwrap_or(0);
+            let first = self.queue.first().map_or(mine, |(key, _)| key);
+            (self.queue.weight() + u64::from(current.weight()), mine.min(first))
+        };
+        self.mailbox().load.publish(weight, progress, now);
+    }
+}

@@ -1,0 +1,1 @@
+//! The scheduler of a few CPUs, driven by hand.

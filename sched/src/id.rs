@@ -1,0 +1,30 @@
+//! Names: a CPU's number, and a task's slot with the generation that makes a stale name harmless.
+
+/// A CPU, counted from zero in the order of the machine's start-up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CpuId(pub u32);
+
+impl CpuId {
+    /// The CPU's number as an index.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A task: a slot of the task table, and which of the slot's tenants is meant.
+///
+/// An id outlives its task. Using a stale one is safe: every operation answers that the task is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TaskId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+impl TaskId {
+    /// The task's slot, for tables that run in parallel with the scheduler's.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.slot as usize
+    }
+}

@@ -1,0 +1,102 @@
+//! One CPU's post to another: an intrusive LIFO with a single producer and a single consumer.
+//!
+//! The producer stores the task's link and swings the head to it; the consumer takes everything with one
+//! swap and reverses it, so order is kept. With one producer the compare-and-swap fails only because the
+//! consumer emptied the queue meanwhile, so a push ends in two tries. It needs no memory, can't be full, and
+//! has no ABA: a head that reappears means the same list.
+
+use crate::sync::{AtomicU32, Ordering};
+use crate::task::Task;
+
+/// Marks the end of a list; slots are stored as their index plus one.
+const END: u32 = 0;
+
+/// A list of tasks on their way from one CPU to another.
+#[derive(Debug)]
+pub struct Inbox(AtomicU32);
+
+impl Inbox {
+    /// An empty inbox.
+    pub fn new() -> Self {
+        Self(AtomicU32::new(END))
+    }
+
+    /// Posts the task in `slot`, which the caller owns. Only the inbox's one producer calls this.
+    #[inline]
+    pub fn push(&self, tasks: &[Task], slot: u32) {
+        let mut head = self.0.load(Ordering::Relaxed);
+        loop {
+            tasks[slot as usize].link.store(head, Ordering::Relaxed);
+            // Release pairs with `take`'s Acquire: the task's fields and link are seen by the consumer.
+            match self.0.compare_exchange(head, slot + 1, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+
+    /// Takes all that was posted, oldest first. Only the inbox's one consumer calls this.
+    #[inline]
+    pub fn take<'a>(&self, tasks: &'a [Task]) -> Taken<'a> {
+        // Acquire pairs with `push`'s Release.
+        let newest = self.0.swap(END, Ordering::Acquire);
+        Taken { tasks, next: reversed(tasks, newest) }
+    }
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Reverses the list that starts at `head` and returns its new start.
+#[inline]
+fn reversed(tasks: &[Task], mut head: u32) -> u32 {
+    let mut done = END;
+    while head != END {
+        let link = &tasks[head as usize - 1].link;
+        let rest = link.load(Ordering::Relaxed);
+        link.store(done, Ordering::Relaxed);
+        done = head;
+        head = rest;
+    }
+    done
+}
+
+/// The slots that one `take` brought, oldest first.
+pub struct Taken<'a> {
+    tasks: &'a [Task],
+    next: u32,
+}
+
+impl Iterator for Taken<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        let slot = self.next.checked_sub(1)?;
+        // Read before the caller acts on the task: it may post it on, which reuses the link.
+        self.next = self.tasks[slot as usize].link.load(Ordering::Relaxed);
+        Some(slot)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn posts_come_out_in_order_and_can_be_posted_on() {
+        let tasks: Vec<Task> = (0..4).map(|_| Task::new()).collect();
+        let (here, there) = (Inbox::new(), Inbox::new());
+        for slot in [2, 0, 3] {
+            here.push(&tasks, slot);
+        }
+        let order: Vec<u32> = here.take(&tasks).inspect(|&slot| there.push(&tasks, slot)).collect();
+        assert_eq!(order, [2, 0, 3]);
+        assert_eq!(there.take(&tasks).collect::<Vec<_>>(), [2, 0, 3]);
+        assert_eq!(here.take(&tasks).count(), 0);
+    }
+}

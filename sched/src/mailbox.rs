@@ -1,0 +1,101 @@
+//! The part of a CPU that others may touch: its inboxes, its attention, its load.
+
+use alloc::boxed::Box;
+
+use crossbeam_utils::CachePadded;
+
+use crate::attention::Attention;
+use crate::bitmap::Bitmap;
+use crate::id::CpuId;
+use crate::inbox::Inbox;
+use crate::stats::Stats;
+use crate::sync::Owned;
+use crate::task::Task;
+use crate::time::Nanos;
+
+/// One CPU's shared face.
+#[derive(Debug)]
+pub struct Mailbox {
+    /// Whether this CPU will notice new work by itself.
+    pub attention: CachePadded<Attention>,
+    /// Which of the inboxes below may hold something.
+    pub pending: CachePadded<Bitmap>,
+    /// One inbox for each sending CPU.
+    inboxes: Box<[CachePadded<Inbox>]>,
+    /// What balance and placement read.
+    pub load: CachePadded<Load>,
+    /// What reports read.
+    pub stats: CachePadded<Stats>,
+}
+
+impl Mailbox {
+    /// The face of a CPU among `cpus`.
+    pub fn new(cpus: usize) -> Self {
+        Self {
+            attention: CachePadded::default(),
+            pending: CachePadded::new(Bitmap::new(cpus)),
+            inboxes: (0..cpus).map(|_| CachePadded::default()).collect(),
+            load: CachePadded::default(),
+            stats: CachePadded::default(),
+        }
+    }
+
+    /// Posts a task that the caller owns, as the CPU `from`. The caller must then see to the attention.
+    #[inline]
+    pub fn post(&self, tasks: &[Task], from: CpuId, slot: u32) {
+        self.inboxes[from.index()].push(tasks, slot);
+        // After the push: whoever takes the bit finds the task.
+        self.pending.insert(from);
+    }
+
+    /// Takes every task that was posted, by sender, oldest first. The owner only.
+    #[inline]
+    pub fn take(&self, tasks: &[Task], mut visit: impl FnMut(u32)) {
+        self.pending.take(|from| {
+            for slot in self.inboxes[from.index()].take(tasks) {
+                visit(slot);
+            }
+        });
+    }
+}
+
+/// What a CPU publishes of its queue. Hints: written whole by the owner, read at any time, possibly stale.
+#[derive(Debug)]
+pub struct Load {
+    /// Weights of the runnable tasks, summed; 0 when idle.
+    weight: Owned,
+    /// The CPU's virtual time when it was published.
+    progress: Owned,
+    /// When it was published.
+    at: Owned,
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { weight: Owned::new(0), progress: Owned::new(0), at: Owned::new(0) }
+    }
+}
+
+impl Load {
+    /// Publishes. The owner only.
+    #[inline]
+    pub fn publish(&self, weight: u64, progress: u64, now: Nanos) {
+        self.weight.set(weight);
+        self.progress.set(progress);
+        self.at.set(now.0);
+    }
+
+    /// Weights of the runnable tasks, summed.
+    #[inline]
+    pub fn weight(&self) -> u64 {
+        self.weight.get()
+    }
+
+    /// The CPU's virtual time at `now`: it advances by time over the weight of all that's runnable.
+    pub fn progress_at(&self, now: Nanos) -> u64 {
+        let elapsed = now.since(Nanos(self.at.get())).0;
+        let weight = self.weight.get().max(1);
+        let advance = u128::from(elapsed) * u128::from(crate::task::NORMAL_WEIGHT) / u128::from(weight);
+        self.progress.get().saturating_add(advance as u64)
+    }
+}

@@ -1,0 +1,73 @@
+//! A clock that runs while its task does, in one word that any CPU may read.
+//!
+//! Stopped, the word is the time used. Running, it's a flag and the moment at which the task would have
+//! started had it run without a break; the time used is then the distance to now. Starting and stopping are
+//! single stores, charging a running task needs none, and a reader never sees half an update.
+
+use crate::sync::Owned;
+use crate::time::Nanos;
+
+const RUNNING: u64 = 1 << 63;
+
+/// CPU time used, exact while it runs.
+#[derive(Debug)]
+pub struct Meter(Owned);
+
+impl Meter {
+    /// A stopped meter at zero.
+    pub fn new() -> Self {
+        Self(Owned::new(0))
+    }
+
+    /// Starts at `now`. Only the owner, while stopped.
+    #[inline]
+    pub fn start(&self, now: Nanos) {
+        self.0.set(RUNNING | now.0.wrapping_sub(self.0.get()) & !RUNNING);
+    }
+
+    /// Stops at `now`. Only the owner.
+    #[inline]
+    pub fn stop(&self, now: Nanos) {
+        self.0.set(self.read(now).0);
+    }
+
+    /// Back to zero, stopped. Only the owner.
+    pub fn reset(&self) {
+        self.0.set(0);
+    }
+
+    /// The time used by `now`. Any CPU, any time.
+    #[inline]
+    pub fn read(&self, now: Nanos) -> Nanos {
+        let word = self.0.get();
+        if word & RUNNING == 0 {
+            return Nanos(word);
+        }
+        let used = now.0.wrapping_sub(word) & !RUNNING;
+        // A reader whose clock is behind the owner's sees a "negative" time just after a start from zero.
+        Nanos(if used > RUNNING / 2 { 0 } else { used })
+    }
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_counts_only_while_running() {
+        let meter = Meter::new();
+        meter.start(Nanos(100));
+        assert_eq!(meter.read(Nanos(130)), Nanos(30));
+        meter.stop(Nanos(150));
+        assert_eq!(meter.read(Nanos(900)), Nanos(50));
+        meter.start(Nanos(1_000));
+        assert_eq!(meter.read(Nanos(1_001)), Nanos(51));
+        assert_eq!(meter.read(Nanos(900)), Nanos(0), "a clock that is behind never shows a huge time");
+    }
+}

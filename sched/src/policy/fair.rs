@@ -1,0 +1,120 @@
+//! Fair share by decaying average, corrected by lag: the default policy.
+//!
+//! Two measures tell how much a task has had. The **decaying measure** (see [`crate::decay`]) says what it had
+//! lately, and fades. The **virtual time** is CPU time over weight and doesn't fade. OSv orders its queue by
+//! the decaying measure alone; but the difference between two waiting tasks' measures then fades too, so that
+//! hysteresis biases the result: at weights 4 : 1 it settles at 3.82. Here the queue is ordered by virtual
+//! time, whose differences don't fade: what a runnable task is owed (its lag) stays owed, and shares are
+//! exact. The decaying measure has its say when a task arrives: it decides how far behind or ahead of the
+//! others' virtual time the task starts, which is what recent history is for.
+//!
+//! **Arrival.** Against the runnable task with the least virtual time, an arriving one starts behind by the
+//! difference of their measures, but by at most one slice plus its own measure: a task earns credit by what
+//! it ran lately, so that one that wants half the CPU gets half, while neither sleeping for long nor
+//! spawning pays more than a slice. It starts ahead by at most one slice, so that a wakeup never waits for
+//! long.
+//!
+//! **Running.** A task runs until it is ahead of the next by the hysteresis. That moment is known exactly, so
+//! the timer is set for it. A woken task that is behind the running one by the switch penalty preempts it at
+//! once and is charged the penalty; hysteresis never delays it.
+
+use super::{Arrival, Policy, Running};
+use crate::config::Config;
+use crate::decay::Decay;
+use crate::task::Task;
+use crate::time::Nanos;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Fair {
+    decay: Decay,
+    hysteresis: u64,
+    penalty: u64,
+    /// How far behind a task may be when it migrates.
+    lag_limit: u64,
+    /// The virtual time at which the last runnable task stopped being so.
+    floor: u64,
+}
+
+impl Fair {
+    /// The policy with the configured time constants.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            decay: Decay::new(config.tau),
+            hysteresis: config.hysteresis.0,
+            penalty: config.penalty.0,
+            lag_limit: config.tau.0,
+            floor: 0,
+        }
+    }
+
+    /// Where a task that is new here, or was blocked, starts: by its recent history against `least`'s.
+    fn by_history(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
+        self.decay.advance(now);
+        let (mine, theirs) = (self.decay.value(task), self.decay.value(least));
+        let slice = task.weighted(self.hysteresis * 2);
+        let start = least.virtual_time.get();
+        if mine <= theirs {
+            start.saturating_sub((theirs - mine).min(slice + mine))
+        } else {
+            start + (mine - theirs).min(slice)
+        }
+    }
+
+    /// Where a task that waited elsewhere starts: its lag is carried, within the limit.
+    fn by_lag(&self, task: &Task, least: &Task) -> u64 {
+        let start = least.virtual_time.get();
+        let limit = self.lag_limit;
+        task.virtual_time.get().clamp(start.saturating_sub(limit), start + limit)
+    }
+}
+
+impl Policy for Fair {
+    #[inline]
+    fn charge(&mut self, task: &Task, from: Nanos, to: Nanos) {
+        self.decay.advance(to);
+        self.decay.charge(task, from, to);
+        task.virtual_time.add(task.weighted(to.since(from).0));
+        self.floor = task.virtual_time.get();
+    }
+
+    #[inline]
+    fn arrive(&mut self, task: &Task, why: Arrival, least: Option<&Task>, now: Nanos) -> u64 {
+        let key = match (why, least) {
+            (Arrival::Preempted, _) => return task.virtual_time.get(),
+            (Arrival::Yielded(next), _) => task.virtual_time.get().max(next + 1),
+            (Arrival::Migrated, Some(least)) => self.by_lag(task, least),
+            (_, Some(least)) => self.by_history(task, least, now),
+            (Arrival::Migrated, None) => task.virtual_time.get(),
+            (_, None) => self.floor,
+        };
+        task.virtual_time.set(key);
+        key
+    }
+
+    #[inline]
+    fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos {
+        let until = least_key.saturating_add(self.hysteresis);
+        let virtual_left = until.saturating_sub(running.task.virtual_time.get());
+        Nanos(running.task.unweighted(virtual_left))
+    }
+
+    #[inline]
+    fn preempts(&self, key: u64, running: Running<'_>) -> bool {
+        key.saturating_add(running.task.weighted(self.penalty)) < running.task.virtual_time.get()
+    }
+
+    #[inline]
+    fn preempted_by(&mut self, arrival: &Task) {
+        arrival.virtual_time.add(arrival.weighted(self.penalty));
+    }
+
+    #[inline]
+    fn progress(&self, task: &Task) -> Option<u64> {
+        Some(task.virtual_time.get())
+    }
+
+    fn catch_up(&mut self, progress: u64) {
+        self.floor = self.floor.max(progress);
+    }
+}

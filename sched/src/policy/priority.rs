@@ -1,0 +1,59 @@
+//! A plain priority heap: the heaviest runnable task runs, equals take turns by slices.
+//!
+//! It starves the light ones as long as a heavier one is runnable, which is what this policy is there to
+//! show. The weight serves as the priority.
+
+use super::{Arrival, Policy, Running};
+use crate::config::Config;
+use crate::task::Task;
+use crate::time::Nanos;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Priority {
+    slice: Nanos,
+    turn: u32,
+}
+
+impl Priority {
+    /// The policy, with slices of twice the hysteresis between equals.
+    pub fn new(config: &Config) -> Self {
+        Self { slice: config.slice(), turn: 0 }
+    }
+}
+
+/// The heavier, the smaller; in the key's upper half, above the turn.
+#[inline]
+fn rank(task: &Task) -> u64 {
+    u64::from(u32::MAX - task.weight())
+}
+
+impl Policy for Priority {
+    #[inline]
+    fn charge(&mut self, _task: &Task, _from: Nanos, _to: Nanos) {}
+
+    #[inline]
+    fn arrive(&mut self, task: &Task, _why: Arrival, _least: Option<&Task>, _now: Nanos) -> u64 {
+        self.turn = self.turn.wrapping_add(1);
+        rank(task) << 32 | u64::from(self.turn)
+    }
+
+    #[inline]
+    fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos {
+        match rank(running.task).cmp(&(least_key >> 32)) {
+            core::cmp::Ordering::Less => Nanos::NEVER,
+            core::cmp::Ordering::Equal => self.slice.since(running.ran),
+            core::cmp::Ordering::Greater => Nanos::ZERO,
+        }
+    }
+
+    #[inline]
+    fn preempts(&self, key: u64, running: Running<'_>) -> bool {
+        key >> 32 < rank(running.task)
+    }
+
+    #[inline]
+    fn progress(&self, _task: &Task) -> Option<u64> {
+        None
+    }
+}

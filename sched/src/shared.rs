@@ -1,0 +1,110 @@
+//! What all CPUs share: the task table, the mailboxes, and the sets of idle and overloaded CPUs.
+
+use alloc::boxed::Box;
+
+use crossbeam_utils::CachePadded;
+
+use crate::bitmap::Bitmap;
+use crate::config::Config;
+use crate::id::{CpuId, TaskId};
+use crate::mailbox::Mailbox;
+use crate::task::{Spec, Task};
+use crate::time::Nanos;
+
+/// The scheduler's shared state, made once at boot.
+///
+/// The task table's first slots, one a CPU, are the idle tasks; the others are the kernel's to hand out.
+#[derive(Debug)]
+pub struct Shared {
+    pub(crate) config: Config,
+    pub(crate) tasks: Box<[Task]>,
+    pub(crate) mailboxes: Box<[Mailbox]>,
+    /// CPUs that have nothing to run. Whoever removes one has promised it a task.
+    pub(crate) idle: CachePadded<Bitmap>,
+    /// CPUs that lately had a movable task waiting. May overstate; its owner clears it when asked in vain.
+    pub(crate) overloaded: CachePadded<Bitmap>,
+}
+
+impl Shared {
+    /// State for `cpus` CPUs and up to `tasks` tasks beside the idle ones.
+    pub fn new(cpus: usize, tasks: usize, config: Config) -> Self {
+        Self {
+            config,
+            tasks: (0..cpus + tasks).map(|_| Task::new()).collect(),
+            mailboxes: (0..cpus).map(|_| Mailbox::new(cpus)).collect(),
+            idle: CachePadded::new(Bitmap::new(cpus)),
+            overloaded: CachePadded::new(Bitmap::new(cpus)),
+        }
+    }
+
+    /// How many CPUs there are.
+    #[inline]
+    pub fn cpus(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    /// How many slots there are, those of the idle tasks included.
+    pub fn slots(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A CPU's shared face.
+    #[inline]
+    pub fn mailbox(&self, cpu: CpuId) -> &Mailbox {
+        &self.mailboxes[cpu.index()]
+    }
+
+    /// A task's slot, whoever its tenant is.
+    #[inline]
+    pub fn task(&self, slot: usize) -> &Task {
+        &self.tasks[slot]
+    }
+
+    /// Fills a free slot, which the caller holds. The task must then be started by [`crate::Cpu::start`].
+    ///
+    /// # Panics
+    /// If the slot is an idle task's or beyond the table.
+    pub fn create(&self, slot: usize, spec: Spec, cpu: CpuId) -> TaskId {
+        assert!(slot >= self.cpus(), "the first slots are the idle tasks'");
+        self.tasks[slot].create(slot as u32, spec, cpu)
+    }
+
+    /// Frees the slot of a task that exited, once nothing of it is in use. The slot is the caller's again.
+    pub fn release(&self, task: TaskId) {
+        self.tasks[task.index()].state.release();
+    }
+
+    /// Whether the task exists still.
+    pub fn is_alive(&self, task: TaskId) -> bool {
+        self.tasks[task.index()].state.is_alive(task.generation)
+    }
+
+    /// The CPU time that a task has used by `now`, exact while it runs; `None` once it's gone.
+    pub fn cpu_time(&self, task: TaskId, now: Nanos) -> Option<Nanos> {
+        let slot = &self.tasks[task.index()];
+        let used = slot.meter.read(now);
+        slot.state.is_alive(task.generation).then_some(used)
+    }
+
+    /// The time that a CPU has been idle by `now`.
+    pub fn idle_time(&self, cpu: CpuId, now: Nanos) -> Nanos {
+        self.tasks[cpu.index()].meter.read(now)
+    }
+
+    /// Claims an idle CPU where `task` may run, `first` before any other: it's no longer in the idle set, and
+    /// the caller must post a task to it.
+    #[inline]
+    pub(crate) fn claim_idle(&self, task: &Task, first: CpuId) -> Option<CpuId> {
+        let affinity = task.affinity();
+        if affinity.allows(first) && self.idle.remove(first) {
+            return Some(first);
+        }
+        let cpu = self.idle.find(|cpu| affinity.allows(cpu))?;
+        self.idle.remove(cpu).then_some(cpu)
+    }
+}

@@ -1,0 +1,40 @@
+//! The one place that knows whether atomics are the machine's or the model checker's.
+//!
+//! Built with `--cfg loom`, the scheduler runs on loom's atomics, which explore every interleaving that the
+//! memory model allows; otherwise on `core`'s. Nothing else in the crate names either.
+
+#[cfg(not(loom))]
+pub use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+#[cfg(loom)]
+pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// A counter or measure with a single writer: read and written whole, never read-modify-written.
+///
+/// The writer is the CPU that owns the value; other CPUs may read it at any time and see some recent value.
+#[derive(Debug)]
+pub struct Owned(AtomicU64);
+
+impl Owned {
+    /// A cell that holds `value`.
+    pub fn new(value: u64) -> Self {
+        Self(AtomicU64::new(value))
+    }
+
+    /// The last value written, or a recent one if another CPU is the writer.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Replaces the value. Only the owner may call this.
+    #[inline]
+    pub fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    /// Adds `amount`, wrapping. Only the owner may call this.
+    #[inline]
+    pub fn add(&self, amount: u64) {
+        self.set(self.get().wrapping_add(amount));
+    }
+}

@@ -1,0 +1,105 @@
+//! One CPU's timers: which tasks to wake, and when.
+//!
+//! A timer belongs to the CPU that armed it, a task has at most one that counts, and its number says which.
+//! Cancelling is raising the number, from whatever CPU the task is on by then: a stale timer is dropped when
+//! it comes to the top, or swept with the others once they are half of the heap.
+
+use crate::heap::{Entry, Heap};
+use crate::sync::Ordering;
+use crate::task::Task;
+use crate::time::Nanos;
+
+/// The armed timers of one CPU.
+#[derive(Debug)]
+pub struct Timers {
+    heap: Heap,
+    /// Timers known to be stale: a lower bound, since other CPUs cancel too.
+    stale: usize,
+}
+
+impl Timers {
+    /// No timers, with room for those of `tasks` tasks.
+    pub fn new(tasks: usize) -> Self {
+        Self { heap: Heap::with_capacity(tasks * 2), stale: 0 }
+    }
+
+    /// When the first timer is due. It may turn out to be stale.
+    #[inline]
+    pub fn first(&self) -> Nanos {
+        self.heap.first().map_or(Nanos::NEVER, |entry| Nanos(entry.key))
+    }
+
+    /// Arms a task's timer for `deadline` in place of any it had.
+    pub fn arm(&mut self, tasks: &[Task], slot: u32, deadline: Nanos) {
+        if self.heap.is_full() {
+            self.sweep(tasks);
+        }
+        let tag = tasks[slot as usize].next_timer();
+        self.heap.push(Entry { key: deadline.0, slot, tag }, |_, _| ());
+    }
+
+    /// Cancels a task's timer, wherever it was armed; called on the CPU where the task is.
+    pub fn cancel(&mut self, tasks: &[Task], slot: u32) {
+        tasks[slot as usize].next_timer();
+        self.stale += 1;
+        if self.stale * 2 > self.heap.len() {
+            self.sweep(tasks);
+        }
+    }
+
+    /// Takes a task whose timer is due by `now`. Stale timers at the top are dropped.
+    #[inline]
+    pub fn pop_due(&mut self, tasks: &[Task], now: Nanos) -> Option<u32> {
+        while self.first() <= now {
+            let entry = self.heap.pop(|_, _| ())?;
+            if is_current(tasks, &entry) {
+                return Some(entry.slot);
+            }
+            self.stale = self.stale.saturating_sub(1);
+        }
+        None
+    }
+
+    fn sweep(&mut self, tasks: &[Task]) {
+        self.heap.retain(|entry| is_current(tasks, entry), |_, _| ());
+        self.stale = 0;
+    }
+}
+
+#[inline]
+fn is_current(tasks: &[Task], entry: &Entry) -> bool {
+    tasks[entry.slot as usize].timer.load(Ordering::Relaxed) == entry.tag
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        /// Against a sorted map: what is due comes out in order, what was cancelled or re-armed does not,
+        /// and stale entries never fill the heap.
+        #[test]
+        fn behaves_as_a_sorted_map(steps in prop::collection::vec((0_u8..3, 0_u32..8, 0_u64..100), 0..300)) {
+            let tasks: std::vec::Vec<Task> = (0..8).map(|_| Task::new()).collect();
+            let mut timers = Timers::new(8);
+            let mut model: BTreeMap<u32, u64> = BTreeMap::new();
+            for (step, slot, time) in steps {
+                match step {
+                    0 => { timers.arm(&tasks, slot, Nanos(time)); model.insert(slot, time); }
+                    1 => { timers.cancel(&tasks, slot); model.remove(&slot); }
+                    _ => {
+                        let mut due: std::vec::Vec<u64> = model.values().copied().filter(|&t| t <= time).collect();
+                        due.sort_unstable();
+                        for expected in due {
+                            let slot = timers.pop_due(&tasks, Nanos(time)).expect("one is due");
+                            prop_assert_eq!(model.remove(&slot), Some(expected));
+                        }
+                        prop_assert_eq!(timers.pop_due(&tasks, Nanos(time)), None);
+                    }
+                }
+            }
+        }
+    }
+}
