@@ -16,12 +16,30 @@ fn main(info: &'static BootInfo) -> ! {
     if let Err(error) = memory::init(info) {
         panic!("{error}");
     }
-    _ = writeln!(Com1, "memory: {} MiB, {} KiB free", memory::total_bytes() >> 20, memory::free_bytes() >> 10);
+    _ = writeln!(
+        Com1,
+        "memory: {} MiB, {} KiB free",
+        memory::total_bytes() >> 20,
+        memory::free_bytes() >> 10
+    );
     let stack = memory::Stack::new(65536).unwrap();
     let heap = memory::heap_region(8 << 20).unwrap();
     heap.fill(core::mem::MaybeUninit::new(7));
-    _ = writeln!(Com1, "stack {stack:x?} guard {:x?} not {:x?} heap {:p}", memory::is_guard(stack.guard() + 5), memory::is_guard(stack.top() - 1), heap);
-    _ = writeln!(Com1, "memory: {} MiB, {} KiB free", memory::total_bytes() >> 20, memory::free_bytes() >> 10);
+    _ = writeln!(
+        Com1,
+        "stack {stack:x?} guard {:x?} not {:x?} heap {:p}",
+        memory::is_guard(stack.guard() + 5),
+        memory::is_guard(stack.top() - 1),
+        heap
+    );
+    _ = writeln!(
+        Com1,
+        "memory: {} MiB, {} KiB free",
+        memory::total_bytes() >> 20,
+        memory::free_bytes() >> 10
+    );
+    let acpi = arch::acpi::find(info);
+    _ = writeln!(Com1, "{acpi:x?}");
     loop {
         core::hint::spin_loop();
     }

@@ -12,11 +12,7 @@ impl CommandLine {
     pub const CAPACITY: usize = 2048;
 
     /// An empty command line.
-    pub const EMPTY: Self = Self {
-        bytes: [0; Self::CAPACITY],
-        len: 0,
-        truncated: false,
-    };
+    pub const EMPTY: Self = Self { bytes: [0; Self::CAPACITY], len: 0, truncated: false };
 
     /// Copies `source` up to its first NUL. Control characters become spaces, and what is not ASCII becomes `?`.
     pub fn copied(source: &[u8]) -> Self {
@@ -32,9 +28,7 @@ impl CommandLine {
 
     /// The text, without blanks around it.
     pub fn as_str(&self) -> &str {
-        str::from_utf8(&self.bytes[..self.len])
-            .unwrap_or_default()
-            .trim()
+        str::from_utf8(&self.bytes[..self.len]).unwrap_or_default().trim()
     }
 
     /// Whether the loader's line was longer than fits.
@@ -57,10 +51,7 @@ mod tests {
 
     #[test]
     fn ends_at_the_first_nul_and_is_trimmed() {
-        assert_eq!(
-            CommandLine::copied(b"  suite=quick cpus=2 \0junk").as_str(),
-            "suite=quick cpus=2"
-        );
+        assert_eq!(CommandLine::copied(b"  suite=quick cpus=2 \0junk").as_str(), "suite=quick cpus=2");
     }
 
     #[test]
@@ -74,9 +65,6 @@ mod tests {
         let longer = [b'x'; CommandLine::CAPACITY + 1];
         assert!(!CommandLine::copied(&exact).truncated());
         assert!(CommandLine::copied(&longer).truncated());
-        assert_eq!(
-            CommandLine::copied(&longer).as_str().len(),
-            CommandLine::CAPACITY
-        );
+        assert_eq!(CommandLine::copied(&longer).as_str().len(), CommandLine::CAPACITY);
     }
 }

@@ -42,11 +42,7 @@ fn enter(
     mut memory: MemoryMap,
     physical: u64,
 ) -> ! {
-    let kernel = KernelImage {
-        physical,
-        virtual_: image::start(),
-        len: image::len(),
-    };
+    let kernel = KernelImage { physical, virtual_: image::start(), len: image::len() };
     memory.push(kernel.physical, kernel.len, Kind::Kernel);
     let line = COMMAND_LINE.call_once(|| CommandLine::copied(command_line));
     let info = INFO.call_once(|| BootInfo {
@@ -67,9 +63,8 @@ fn physical_bytes(at: u64, len: u64) -> Option<&'static [u8]> {
     let in_reach = at != 0 && at.checked_add(len)? <= BOOT_REACH;
     // SAFETY: the first 4 GiB are mapped readable at `BOOT_DIRECT_MAP`. Nothing writes to loader memory before
     // `memory::init`, and by then every borrow of it is gone: `enter` copies.
-    in_reach.then(|| unsafe {
-        core::slice::from_raw_parts((BOOT_DIRECT_MAP + at) as *const u8, len as usize)
-    })
+    in_reach
+        .then(|| unsafe { core::slice::from_raw_parts((BOOT_DIRECT_MAP + at) as *const u8, len as usize) })
 }
 
 /// A NUL-terminated text at a physical address, as far as a command line may be long.
@@ -79,30 +74,12 @@ fn physical_text(at: u64) -> &'static [u8] {
 
 extern "C" fn pvh_main(start_info: u64) -> ! {
     let (memory, line, rsdp) = match pvh::parse(start_info, &physical_bytes) {
-        Some(info) => (
-            info.memory_map(&physical_bytes),
-            physical_text(info.command_line),
-            info.rsdp,
-        ),
+        Some(info) => (info.memory_map(&physical_bytes), physical_text(info.command_line), info.rsdp),
         None => (MemoryMap::new(), Default::default(), 0),
     };
-    enter(
-        Door::Pvh,
-        BOOT_DIRECT_MAP,
-        rsdp,
-        line,
-        memory,
-        image::start() - KERNEL_BASE,
-    )
+    enter(Door::Pvh, BOOT_DIRECT_MAP, rsdp, line, memory, image::start() - KERNEL_BASE)
 }
 
 extern "C" fn multiboot2_main(_information: u64) -> ! {
-    enter(
-        Door::Multiboot2,
-        BOOT_DIRECT_MAP,
-        0,
-        &[],
-        MemoryMap::new(),
-        image::start() - KERNEL_BASE,
-    )
+    enter(Door::Multiboot2, BOOT_DIRECT_MAP, 0, &[], MemoryMap::new(), image::start() - KERNEL_BASE)
 }

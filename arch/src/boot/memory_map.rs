@@ -37,11 +37,7 @@ pub struct Region {
 }
 
 impl Region {
-    const NONE: Self = Self {
-        base: 0,
-        len: 0,
-        kind: Kind::Reserved,
-    };
+    const NONE: Self = Self { base: 0, len: 0, kind: Kind::Reserved };
 
     /// The address after the last byte.
     pub const fn end(&self) -> u64 {
@@ -49,11 +45,7 @@ impl Region {
     }
 
     fn between(base: u64, end: u64, kind: Kind) -> Self {
-        Self {
-            base,
-            len: end.saturating_sub(base),
-            kind,
-        }
+        Self { base, len: end.saturating_sub(base), kind }
     }
 }
 
@@ -77,11 +69,7 @@ impl MemoryMap {
 
     /// An empty map.
     pub const fn new() -> Self {
-        Self {
-            regions: [Region::NONE; Self::CAPACITY],
-            len: 0,
-            dropped: 0,
-        }
+        Self { regions: [Region::NONE; Self::CAPACITY], len: 0, dropped: 0 }
     }
 
     /// Adds a region as the loader reports it; empty ones and those beyond [`PHYSICAL_LIMIT`] are left out.
@@ -121,10 +109,7 @@ impl MemoryMap {
     /// Where regions overlap, the kind that is later in [`Kind`]'s order wins.
     #[must_use]
     pub fn normalise(&self) -> Self {
-        let mut result = Self {
-            dropped: self.dropped,
-            ..Self::new()
-        };
+        let mut result = Self { dropped: self.dropped, ..Self::new() };
         let mut at = 0;
         while let Some(next) = self.boundary_after(at) {
             if let Some(kind) = self.kind_at(at) {
@@ -138,12 +123,7 @@ impl MemoryMap {
 
     /// Bytes of RAM, free or not, that the kernel may use in the end.
     pub fn ram_bytes(&self) -> u64 {
-        let ram = |r: &&Region| {
-            matches!(
-                r.kind,
-                Kind::Usable | Kind::LoaderReclaimable | Kind::Kernel
-            )
-        };
+        let ram = |r: &&Region| matches!(r.kind, Kind::Usable | Kind::LoaderReclaimable | Kind::Kernel);
         self.regions().iter().filter(ram).map(|r| r.len).sum()
     }
 
@@ -160,27 +140,18 @@ impl MemoryMap {
     /// Adds a region that begins at or after the end of the last one.
     fn append(&mut self, region: Region) {
         match self.regions[..self.len].last_mut() {
-            Some(last) if last.kind == region.kind && last.end() == region.base => {
-                last.len += region.len
-            }
+            Some(last) if last.kind == region.kind && last.end() == region.base => last.len += region.len,
             _ => self.push(region.base, region.len, region.kind),
         }
     }
 
     fn round_ram_inwards(&mut self) {
-        let before = core::mem::replace(
-            self,
-            Self {
-                dropped: self.dropped,
-                ..Self::new()
-            },
-        );
+        let before = core::mem::replace(self, Self { dropped: self.dropped, ..Self::new() });
         for region in before.regions() {
             let (base, end) = match region.kind {
-                Kind::Usable | Kind::LoaderReclaimable => (
-                    region.base.next_multiple_of(PAGE),
-                    region.end() & !(PAGE - 1),
-                ),
+                Kind::Usable | Kind::LoaderReclaimable => {
+                    (region.base.next_multiple_of(PAGE), region.end() & !(PAGE - 1))
+                }
                 _ => (region.base, region.end()),
             };
             self.push(base, end.saturating_sub(base), region.kind);
@@ -194,17 +165,12 @@ mod tests {
 
     fn map(regions: &[(u64, u64, Kind)]) -> MemoryMap {
         let mut map = MemoryMap::new();
-        regions
-            .iter()
-            .for_each(|&(base, len, kind)| map.push(base, len, kind));
+        regions.iter().for_each(|&(base, len, kind)| map.push(base, len, kind));
         map
     }
 
     fn flat(map: &MemoryMap) -> Vec<(u64, u64, Kind)> {
-        map.regions()
-            .iter()
-            .map(|r| (r.base, r.len, r.kind))
-            .collect()
+        map.regions().iter().map(|r| (r.base, r.len, r.kind)).collect()
     }
 
     #[test]
@@ -220,39 +186,24 @@ mod tests {
     #[test]
     fn reserved_cuts_usable_in_two() {
         let map = map(&[(0, 0x10000, Kind::Usable), (0x4000, 0x1000, Kind::Reserved)]);
-        let expected = [
-            (0, 0x4000, Kind::Usable),
-            (0x4000, 0x1000, Kind::Reserved),
-            (0x5000, 0xb000, Kind::Usable),
-        ];
+        let expected =
+            [(0, 0x4000, Kind::Usable), (0x4000, 0x1000, Kind::Reserved), (0x5000, 0xb000, Kind::Usable)];
         assert_eq!(flat(&map.normalise()), expected);
     }
 
     #[test]
     fn usable_ram_is_whole_pages() {
-        let map = map(&[
-            (0x800, 0x2000, Kind::Usable),
-            (0x9fc00, 0x400, Kind::Reserved),
-        ]);
+        let map = map(&[(0x800, 0x2000, Kind::Usable), (0x9fc00, 0x400, Kind::Reserved)]);
         assert_eq!(
             flat(&map.normalise()),
-            [
-                (0x1000, 0x1000, Kind::Usable),
-                (0x9fc00, 0x400, Kind::Reserved)
-            ]
+            [(0x1000, 0x1000, Kind::Usable), (0x9fc00, 0x400, Kind::Reserved)]
         );
     }
 
     #[test]
     fn wrapping_and_absurd_regions_are_bounded() {
-        let map = map(&[
-            (u64::MAX - 5, 100, Kind::Usable),
-            (0x1000, u64::MAX, Kind::Usable),
-        ]);
-        assert_eq!(
-            flat(&map.normalise()),
-            [(0x1000, PHYSICAL_LIMIT - 0x1000, Kind::Usable)]
-        );
+        let map = map(&[(u64::MAX - 5, 100, Kind::Usable), (0x1000, u64::MAX, Kind::Usable)]);
+        assert_eq!(flat(&map.normalise()), [(0x1000, PHYSICAL_LIMIT - 0x1000, Kind::Usable)]);
     }
 
     #[test]
@@ -277,22 +228,15 @@ mod tests {
         for _ in 0..300 {
             let mut map = MemoryMap::new();
             for _ in 0..random() % 40 {
-                let kind = [Kind::Usable, Kind::Reserved, Kind::Acpi, Kind::Kernel]
-                    [(random() % 4) as usize];
+                let kind = [Kind::Usable, Kind::Reserved, Kind::Acpi, Kind::Kernel][(random() % 4) as usize];
                 map.push(random() % 0x20_0000, random() % 0x8_0000, kind);
             }
             let clean = map.normalise();
-            assert!(
-                clean
-                    .regions()
-                    .windows(2)
-                    .all(|pair| pair[0].end() <= pair[1].base)
-            );
+            assert!(clean.regions().windows(2).all(|pair| pair[0].end() <= pair[1].base));
             for usable in clean.regions().iter().filter(|r| r.kind == Kind::Usable) {
                 assert!(usable.base % PAGE == 0 && usable.len % PAGE == 0);
-                let claimed = |r: &&Region| {
-                    r.kind != Kind::Usable && r.base < usable.end() && usable.base < r.end()
-                };
+                let claimed =
+                    |r: &&Region| r.kind != Kind::Usable && r.base < usable.end() && usable.base < r.end();
                 assert_eq!(map.regions().iter().find(claimed), None);
             }
         }

@@ -41,10 +41,7 @@ impl StartInfo {
     pub fn memory_map<'a>(&self, read: &impl Fn(u64, u64) -> Option<&'a [u8]>) -> MemoryMap {
         let mut map = MemoryMap::new();
         let len = u64::from(self.map_entries) * ENTRY_BYTES;
-        for entry in read(self.map, len)
-            .unwrap_or_default()
-            .chunks_exact(ENTRY_BYTES as usize)
-        {
+        for entry in read(self.map, len).unwrap_or_default().chunks_exact(ENTRY_BYTES as usize) {
             if let (Some(base), Some(len), Some(kind)) =
                 (u64_at(entry, 0), u64_at(entry, 8), u32_at(entry, 16))
             {
@@ -77,9 +74,8 @@ mod tests {
         image[32..40].copy_from_slice(&0xf_1234_u64.to_le_bytes());
         image[40..48].copy_from_slice(&0x1100_u64.to_le_bytes());
         image[48..52].copy_from_slice(&2_u32.to_le_bytes());
-        for (i, (base, len, kind)) in [(0_u64, 0x9_f000_u64, 1_u32), (0xe_0000, 0x2_0000, 2)]
-            .into_iter()
-            .enumerate()
+        for (i, (base, len, kind)) in
+            [(0_u64, 0x9_f000_u64, 1_u32), (0xe_0000, 0x2_0000, 2)].into_iter().enumerate()
         {
             let at = 0x100 + i * 24;
             image[at..at + 8].copy_from_slice(&base.to_le_bytes());
@@ -89,7 +85,7 @@ mod tests {
         image
     }
 
-    fn reader(image: &[u8]) -> impl Fn(u64, u64) -> Option<&[u8]> {
+    fn reader<'a>(image: &'a [u8]) -> impl Fn(u64, u64) -> Option<&'a [u8]> {
         move |at, len| {
             let start = usize::try_from(at.checked_sub(0x1000)?).ok()?;
             image.get(start..start.checked_add(usize::try_from(len).ok()?)?)
@@ -103,10 +99,7 @@ mod tests {
         assert_eq!((info.command_line, info.rsdp), (0x5000, 0xf_1234));
         let map = info.memory_map(&reader(&image));
         assert_eq!(map.regions().len(), 2);
-        assert_eq!(
-            (map.regions()[0].kind, map.regions()[1].kind),
-            (Kind::Usable, Kind::Reserved)
-        );
+        assert_eq!((map.regions()[0].kind, map.regions()[1].kind), (Kind::Usable, Kind::Reserved));
     }
 
     #[test]

@@ -25,19 +25,13 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) const fn new() -> Self {
-        Self {
-            ranges: [Range { base: 0, end: 0 }; MemoryMap::CAPACITY],
-            len: 0,
-        }
+        Self { ranges: [Range { base: 0, end: 0 }; MemoryMap::CAPACITY], len: 0 }
     }
 
     /// Adds what `map` lists as `kind`. A range that does not fit stays unused.
     pub(super) fn add(&mut self, map: &MemoryMap, kind: Kind) {
         for region in map.regions().iter().filter(|r| r.kind == kind) {
-            let range = Range {
-                base: region.base.max(LOWEST),
-                end: region.end(),
-            };
+            let range = Range { base: region.base.max(LOWEST), end: region.end() };
             if range.len() >= PAGE && self.len < self.ranges.len() {
                 self.ranges[self.len] = range;
                 self.len += 1;
@@ -48,9 +42,7 @@ impl Frames {
     /// Takes `bytes` (rounded up to pages) in one piece, from the lowest range that has them.
     pub(super) fn take(&mut self, bytes: u64) -> Option<u64> {
         let bytes = bytes.checked_next_multiple_of(PAGE)?;
-        let range = self.ranges[..self.len]
-            .iter_mut()
-            .find(|r| r.len() >= bytes)?;
+        let range = self.ranges[..self.len].iter_mut().find(|r| r.len() >= bytes)?;
         let base = range.base;
         range.base += bytes;
         Some(base)
@@ -68,9 +60,7 @@ mod tests {
 
     fn frames(regions: &[(u64, u64, Kind)]) -> Frames {
         let mut map = MemoryMap::new();
-        regions
-            .iter()
-            .for_each(|&(base, len, kind)| map.push(base, len, kind));
+        regions.iter().for_each(|&(base, len, kind)| map.push(base, len, kind));
         let mut frames = Frames::new();
         frames.add(&map.normalise(), Kind::Usable);
         frames
@@ -85,10 +75,7 @@ mod tests {
 
     #[test]
     fn takes_one_piece_from_the_first_range_that_has_it() {
-        let mut frames = frames(&[
-            (0x10_0000, 0x2000, Kind::Usable),
-            (0x20_0000, 0x8000, Kind::Usable),
-        ]);
+        let mut frames = frames(&[(0x10_0000, 0x2000, Kind::Usable), (0x20_0000, 0x8000, Kind::Usable)]);
         assert_eq!(frames.take(0x3000), Some(0x20_0000));
         assert_eq!(frames.take(0x1001), Some(0x10_0000));
         assert_eq!(frames.take(PAGE), Some(0x20_3000));

@@ -35,10 +35,7 @@ pub(super) fn constants() -> Range<u64> {
 
 /// What is written, below and above the boot stack's guard page.
 pub(super) fn data() -> [Range<u64>; 2] {
-    [
-        &raw const __data_start as u64..boot_stack_guard(),
-        boot_stack_guard() + 4096..end(),
-    ]
+    [&raw const __data_start as u64..boot_stack_guard(), boot_stack_guard() + 4096..end()]
 }
 
 /// The page below the boot stack, which is never mapped.

@@ -16,20 +16,13 @@
 //! neither in a scheduling path nor in a fault handler, except where a function says otherwise.
 
 mod frames;
-#[cfg(all(feature = "freestanding", not(test)))]
 pub mod image;
-#[cfg(all(feature = "freestanding", not(test)))]
 mod space;
-#[cfg(all(feature = "freestanding", not(test)))]
 mod stack;
-#[cfg(all(feature = "freestanding", not(test)))]
 mod walk;
 
-#[cfg(all(feature = "freestanding", not(test)))]
 pub use self::{
-    space::{
-        firmware_bytes, free_bytes, heap_region, init, map_device, page_table_root, total_bytes,
-    },
+    space::{firmware_bytes, free_bytes, heap_region, init, map_device, page_table_root, total_bytes},
     stack::Stack,
     walk::{is_guard, is_readable},
 };
@@ -66,9 +59,6 @@ impl core::error::Error for OutOfMemory {}
 /// # Panics
 /// If `physical` is beyond the direct map's window.
 pub fn direct(physical: u64) -> *mut u8 {
-    assert!(
-        physical < PHYSICAL_LIMIT,
-        "physical address {physical:#x} is out of reach"
-    );
+    assert!(physical < PHYSICAL_LIMIT, "physical address {physical:#x} is out of reach");
     (DIRECT_MAP + physical) as *mut u8
 }

@@ -12,8 +12,8 @@ use x86_64::instructions::interrupts::without_interrupts;
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr3, Cr3Flags, Efer, EferFlags};
 use x86_64::structures::paging::mapper::MapToError;
 use x86_64::structures::paging::{
-    FrameAllocator, Mapper, OffsetPageTable, Page, PageSize, PageTable, PageTableFlags as Flags,
-    PhysFrame, Size1GiB, Size2MiB, Size4KiB,
+    FrameAllocator, Mapper, OffsetPageTable, Page, PageSize, PageTable, PageTableFlags as Flags, PhysFrame,
+    Size1GiB, Size2MiB, Size4KiB,
 };
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -39,8 +39,7 @@ pub(super) struct Space {
 // SAFETY: `take` hands out each page once, and only free RAM.
 unsafe impl FrameAllocator<Size4KiB> for Frames {
     fn allocate_frame(&mut self) -> Option<PhysFrame> {
-        self.take(PAGE)
-            .map(|base| PhysFrame::containing_address(PhysAddr::new(base)))
+        self.take(PAGE).map(|base| PhysFrame::containing_address(PhysAddr::new(base)))
     }
 }
 
@@ -123,21 +122,13 @@ pub fn firmware_bytes(physical: u64, len: usize) -> Option<&'static [u8]> {
 
 impl Space {
     const fn new() -> Self {
-        Self {
-            frames: Frames::new(),
-            root: 0,
-            window: 0,
-            next_stack: super::STACKS,
-        }
+        Self { frames: Frames::new(), root: 0, window: 0, next_stack: super::STACKS }
     }
 
     /// Takes RAM in one piece; gives its physical address.
     pub(super) fn take(&mut self, bytes: u64) -> Result<u64, OutOfMemory> {
         let free = self.frames.free_bytes();
-        self.frames.take(bytes).ok_or(OutOfMemory {
-            wanted: bytes,
-            free,
-        })
+        self.frames.take(bytes).ok_or(OutOfMemory { wanted: bytes, free })
     }
 
     fn create_root(&mut self) -> Result<(), OutOfMemory> {
@@ -181,10 +172,7 @@ impl Space {
     /// Adds the pages of a range to the direct map, those that it does not have yet.
     fn map_window(&mut self, physical: u64, len: u64, flags: Flags) -> Result<(), OutOfMemory> {
         let end = physical.saturating_add(len);
-        assert!(
-            end <= PHYSICAL_LIMIT,
-            "physical address {end:#x} is out of reach"
-        );
+        assert!(end <= PHYSICAL_LIMIT, "physical address {end:#x} is out of reach");
         for at in (physical & !(PAGE - 1)..end).step_by(PAGE as usize) {
             self.map::<Size4KiB>(DIRECT_MAP + at, at, flags)?;
         }
@@ -214,10 +202,7 @@ impl Space {
             Ok(fresh) => fresh.ignore(),
             Err(MapToError::PageAlreadyMapped(_) | MapToError::ParentEntryHugePage) => {}
             Err(MapToError::FrameAllocationFailed) => {
-                return Err(OutOfMemory {
-                    wanted: PAGE,
-                    free: 0,
-                });
+                return Err(OutOfMemory { wanted: PAGE, free: 0 });
             }
         }
         Ok(S::SIZE)
