@@ -48,6 +48,11 @@ impl Mailbox {
         self.pending.insert(from);
     }
 
+    /// The slots that are posted here, in no order. For invariants, while no CPU is at work.
+    pub fn posted<'a>(&'a self, tasks: &'a [Task]) -> impl Iterator<Item = u32> + 'a {
+        self.inboxes.iter().flat_map(|inbox| inbox.peek(tasks))
+    }
+
     /// Takes every task that was posted, by sender, oldest first. The owner only.
     #[inline]
     pub fn take(&self, tasks: &[Task], mut visit: impl FnMut(u32)) {

@@ -59,6 +59,11 @@ impl Shared {
         &self.mailboxes[cpu.index()]
     }
 
+    /// Every slot, those of the idle tasks first.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
     /// A task's slot, whoever its tenant is.
     #[inline]
     pub fn task(&self, slot: usize) -> &Task {

@@ -3,7 +3,7 @@
 //! `&mut Cpu` means "on this CPU, with interrupts off". Other CPUs see a [`crate::mailbox::Mailbox`] only.
 //! The scheduler never switches, arms or sends by itself: it answers with decisions, which the kernel
 //! carries out. The files: `reschedule` (who runs next), `arrive` (tasks coming in), `wake` (tasks sent
-//! out), `idle` (nothing to run), `balance` (giving work away), `after` (once the switch is done).
+//! out), `sleep` (timers), `idle` (nothing to run), `balance` (giving work away), `after` (once the switch is done).
 
 mod after;
 mod arrive;
@@ -11,6 +11,7 @@ mod balance;
 mod idle;
 mod kicks;
 mod reschedule;
+mod sleep;
 mod wake;
 
 #[cfg(all(test, not(loom)))]
