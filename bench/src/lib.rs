@@ -4,5 +4,8 @@
 
 extern crate alloc;
 
+pub mod fairness;
 pub mod os;
 pub mod record;
+pub mod stats;
+pub mod units;

@@ -31,12 +31,7 @@ pub struct Spec<'a> {
 impl<'a> Spec<'a> {
     /// A normal thread that may run on every CPU.
     pub const fn new(name: &'a str) -> Self {
-        Self {
-            name,
-            weight: NORMAL_WEIGHT,
-            cpus: None,
-            stack: None,
-        }
+        Self { name, weight: NORMAL_WEIGHT, cpus: None, stack: None }
     }
 
     /// Allows only the CPUs in `cpus`.
@@ -131,13 +126,9 @@ impl Counters {
             migrations: self.migrations.saturating_sub(earlier.migrations),
             kicks_sent: self.kicks_sent.saturating_sub(earlier.kicks_sent),
             kicks_saved: self.kicks_saved.saturating_sub(earlier.kicks_saved),
-            timer_interrupts: self
-                .timer_interrupts
-                .saturating_sub(earlier.timer_interrupts),
+            timer_interrupts: self.timer_interrupts.saturating_sub(earlier.timer_interrupts),
             timer_writes: self.timer_writes.saturating_sub(earlier.timer_writes),
-            interrupts_total: self
-                .interrupts_total
-                .saturating_sub(earlier.interrupts_total),
+            interrupts_total: self.interrupts_total.saturating_sub(earlier.interrupts_total),
             idle_ns: self.idle_ns.saturating_sub(earlier.idle_ns),
             halted_ns: self.halted_ns.saturating_sub(earlier.halted_ns),
         }

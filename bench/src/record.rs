@@ -31,11 +31,7 @@ pub struct Record {
 impl Record {
     /// A record of the present version.
     pub fn new(name: &str, body: Body) -> Self {
-        Self {
-            v: VERSION,
-            name: name.into(),
-            body,
-        }
+        Self { v: VERSION, name: name.into(), body }
     }
 }
 
@@ -90,10 +86,7 @@ pub struct Env {
 
 /// A distribution of times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(
-    missing_docs,
-    reason = "the names of order statistics are their own explanation"
-)]
+#[expect(missing_docs, reason = "the names of order statistics are their own explanation")]
 pub struct Latency {
     /// Always `ns` in version 1.
     pub unit: String,
@@ -204,8 +197,7 @@ impl core::error::Error for ParseError {}
 /// # Panics
 /// Never: every record has a JSON form, since keys are strings.
 pub fn line(record: &Record) -> String {
-    let json =
-        serde_json::to_string(record).expect("records have string keys and no fallible parts");
+    let json = serde_json::to_string(record).expect("records have string keys and no fallible parts");
     format!("{PREFIX}{json}")
 }
 
@@ -249,12 +241,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let bodies = [
-            Body::Env(Env {
-                accel: "tcg".into(),
-                cpus: 4,
-                clock_hz: 1_000_000_000,
-                ..Env::default()
-            }),
+            Body::Env(Env { accel: "tcg".into(), cpus: 4, clock_hz: 1_000_000_000, ..Env::default() }),
             Body::Share(Share {
                 threads: 2,
                 cpus: 1,
@@ -268,18 +255,9 @@ mod tests {
                 switches: 400,
                 idle_while_overloaded_us: 0.0,
             }),
-            Body::Ratio(Ratio {
-                expected: [1.5].into(),
-                measured: [1.49].into(),
-            }),
-            Body::Count(Count {
-                unit: "interrupts".into(),
-                per_cpu: [0, 1].into(),
-            }),
-            Body::End(End {
-                passed: 3,
-                failed: 0,
-            }),
+            Body::Ratio(Ratio { expected: [1.5].into(), measured: [1.49].into() }),
+            Body::Count(Count { unit: "interrupts".into(), per_cpu: [0, 1].into() }),
+            Body::End(End { passed: 3, failed: 0 }),
         ];
         for body in bodies {
             let record = Record::new("row", body);
@@ -293,11 +271,7 @@ mod tests {
         let whole = line(&verdict());
         let cut = &whole[..whole.len() - 3];
         assert!(parse(cut).unwrap().is_err());
-        assert!(
-            parse(r#"@tacet {"v":1,"name":"x","kind":"novelty"}"#)
-                .unwrap()
-                .is_err()
-        );
+        assert!(parse(r#"@tacet {"v":1,"name":"x","kind":"novelty"}"#).unwrap().is_err());
     }
 
     #[test]
