@@ -27,4 +27,16 @@ impl TaskId {
     pub const fn index(self) -> usize {
         self.slot as usize
     }
+
+    /// The id as one word, so that an atomic can hold it. Never 0 or 1 for a task that isn't idle.
+    #[inline]
+    pub const fn to_bits(self) -> u64 {
+        (self.slot as u64) << 32 | self.generation as u64
+    }
+
+    /// The id whose word that is.
+    #[inline]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self { slot: (bits >> 32) as u32, generation: bits as u32 }
+    }
 }
