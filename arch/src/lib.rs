@@ -2,7 +2,28 @@
 #![cfg_attr(not(test), no_std)]
 
 pub mod acpi;
+#[cfg(all(feature = "freestanding", not(test)))]
+pub mod apic;
 pub mod boot;
+pub mod cause;
+pub mod clock;
+pub mod context;
+#[cfg(all(feature = "freestanding", not(test)))]
+pub mod cpu;
+pub mod exit;
+#[cfg(all(feature = "freestanding", not(test)))]
+pub mod fault;
+#[cfg(all(feature = "freestanding", not(test)))]
+pub mod interrupts;
 #[cfg(all(feature = "freestanding", not(test)))]
 mod libc;
 pub mod memory;
+pub mod percpu;
+#[cfg(all(feature = "freestanding", not(test)))]
+pub mod pic;
+pub mod serial;
+#[cfg(all(feature = "freestanding", not(test)))]
+pub mod smp;
+pub mod symbols;
+#[cfg(all(feature = "freestanding", not(test)))]
+pub mod timer;

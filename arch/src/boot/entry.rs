@@ -1,16 +1,10 @@
 //! The doors' machine code, and the first Rust that each of them runs.
 
 use super::memory_map::{Kind, MemoryMap};
-use super::{BootInfo, CommandLine, Door, KERNEL_BASE, KernelImage, pvh};
+use super::{BootInfo, CR0, CR4, CommandLine, Door, EFER, KERNEL_BASE, KernelImage, pvh};
 use crate::memory::image;
 use core::arch::global_asm;
 
-/// CR0: paging, write protection also for ring 0, native x87 errors, MP, protected mode (SDM 3A 2.5).
-const CR0: u32 = 1 << 31 | 1 << 16 | 1 << 5 | 1 << 4 | 1 << 1 | 1;
-/// CR4: SSE and its exceptions, PAE (SDM 3A 2.5).
-const CR4: u32 = 1 << 10 | 1 << 9 | 1 << 5;
-/// `IA32_EFER`: no-execute and long mode.
-const EFER: u32 = 1 << 11 | 1 << 8;
 /// Where `entry32.s` puts its direct map, and how much of memory that shows.
 const BOOT_DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
 const BOOT_REACH: u64 = 4 << 30;

@@ -10,6 +10,9 @@ pub const PAGE: u64 = 4096;
 /// Physical memory beyond this address is ignored: the size of the direct map's window (64 TiB).
 pub const PHYSICAL_LIMIT: u64 = 1 << 46;
 
+/// Where the PC's conventional memory ends, and its video memory begins.
+const LOW_RAM_END: u64 = 0xa_0000;
+
 /// What a region of physical memory is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -127,6 +130,18 @@ impl MemoryMap {
         self.regions().iter().filter(ram).map(|r| r.len).sum()
     }
 
+    /// The highest whole page of free RAM below 640 KiB that isn't page 0: where a CPU in real mode can run.
+    ///
+    /// The highest, since what a careless BIOS forgets to reserve is at the bottom.
+    pub fn low_page(&self) -> Option<u32> {
+        let free = |r: &&Region| matches!(r.kind, Kind::Usable | Kind::LoaderReclaimable);
+        let page_of = |r: &Region| {
+            let page = (r.end().min(LOW_RAM_END) & !(PAGE - 1)).checked_sub(PAGE)?;
+            (page >= r.base.max(PAGE)).then_some(page as u32)
+        };
+        self.regions().iter().filter(free).filter_map(page_of).max()
+    }
+
     fn boundary_after(&self, at: u64) -> Option<u64> {
         let edges = self.regions().iter().flat_map(|r| [r.base, r.end()]);
         edges.filter(|&edge| edge > at).min()
@@ -213,6 +228,16 @@ mod tests {
         map.push(0, 0x1000, Kind::Reserved);
         assert_eq!(map.dropped(), 45);
         assert_eq!(map.normalise().regions()[0].kind, Kind::Reserved);
+    }
+
+    #[test]
+    fn the_low_page_is_the_highest_free_one() {
+        let low_page = |regions: &[_]| map(regions).normalise().low_page();
+        let bios = [(0, 0x9_fc00, Kind::Usable), (0x9_fc00, 0x400, Kind::Reserved)];
+        assert_eq!(low_page(&bios), Some(0x9_e000));
+        assert_eq!(low_page(&[(0, 0x20_0000, Kind::Usable)]), Some(0x9_f000));
+        assert_eq!(low_page(&[(0, 0x1000, Kind::Usable), (0x10_0000, 0x1000, Kind::Usable)]), None);
+        assert_eq!(low_page(&[(0x1000, 0x1000, Kind::Reserved)]), None);
     }
 
     /// Any soup of regions normalises to sorted, disjoint ones, none of them usable where something else was claimed.

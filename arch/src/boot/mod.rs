@@ -24,6 +24,14 @@ pub use memory_map::{Kind, MemoryMap, Region};
 /// `kernel/linker.ld` has the same number.
 pub const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
 
+/// CR0 of every CPU before its first Rust: paging, write protection also for ring 0, native x87 errors, MP,
+/// protected mode (SDM 3A 2.5). EM is clear, so SSE works.
+pub(crate) const CR0: u32 = 1 << 31 | 1 << 16 | 1 << 5 | 1 << 4 | 1 << 1 | 1;
+/// CR4 likewise: SSE and its exceptions, PAE.
+pub(crate) const CR4: u32 = 1 << 10 | 1 << 9 | 1 << 5;
+/// `IA32_EFER` likewise: no-execute and long mode.
+pub(crate) const EFER: u32 = 1 << 11 | 1 << 8;
+
 /// The loader protocol that the kernel was started by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {

@@ -22,7 +22,10 @@ mod stack;
 mod walk;
 
 pub use self::{
-    space::{firmware_bytes, free_bytes, heap_region, init, map_device, page_table_root, total_bytes},
+    space::{
+        firmware_bytes, free_bytes, heap_region, init, map_device, page_table_root, start_up_tables,
+        total_bytes,
+    },
     stack::Stack,
     walk::{is_guard, is_readable},
 };

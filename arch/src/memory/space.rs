@@ -58,7 +58,7 @@ pub fn init(info: &BootInfo) -> Result<(), OutOfMemory> {
     with(|space| {
         space.frames.add(&info.memory, Kind::Usable);
         space.window = info.direct_map;
-        space.create_root()?;
+        space.root = space.create_table()?;
         space.map_image(&info.kernel)?;
         for region in info.memory.regions() {
             if matches!(region.kind, Kind::Usable | Kind::LoaderReclaimable) {
@@ -84,6 +84,24 @@ pub fn free_bytes() -> u64 {
 /// Physical address of the top-level page table, which every CPU uses. May be called anywhere.
 pub fn page_table_root() -> u64 {
     ROOT.load(Ordering::Relaxed)
+}
+
+/// Builds page tables for a CPU that starts at the physical page `page`: the kernel's, and that page where
+/// it is, executable. Gives their root, which is below 4 GiB as a CPU in 32-bit mode needs it.
+///
+/// # Errors
+/// If RAM is short, below 4 GiB in particular.
+pub fn start_up_tables(page: u64) -> Result<u32, OutOfMemory> {
+    with(|space| {
+        let root = space.create_table()?;
+        // SAFETY: both are page tables in the direct map, and the new one is nobody else's. The kernel's is not written here.
+        unsafe {
+            let (old, new) = (space.table(space.root), space.table(root));
+            (*new).clone_from(&*old);
+        }
+        space.map_in::<Size4KiB>(root, page, page, EXECUTABLE)?;
+        u32::try_from(root).map_err(|_| OutOfMemory { wanted: PAGE, free: 0 })
+    })
 }
 
 /// Takes `bytes` of RAM for ever, physically in one piece, as the kernel's heap. Its content is undefined.
@@ -131,11 +149,16 @@ impl Space {
         self.frames.take(bytes).ok_or(OutOfMemory { wanted: bytes, free })
     }
 
-    fn create_root(&mut self) -> Result<(), OutOfMemory> {
-        self.root = self.take(PAGE)?;
+    /// An empty page table's physical address.
+    fn create_table(&mut self) -> Result<u64, OutOfMemory> {
+        let table = self.take(PAGE)?;
         // SAFETY: a page of free RAM that nobody else has, reachable at `window`.
-        unsafe { ((self.window + self.root) as *mut PageTable).write(PageTable::new()) };
-        Ok(())
+        unsafe { self.table(table).write(PageTable::new()) };
+        Ok(table)
+    }
+
+    fn table(&self, physical: u64) -> *mut PageTable {
+        (self.window + physical) as *mut PageTable
     }
 
     fn map_image(&mut self, kernel: &KernelImage) -> Result<(), OutOfMemory> {
@@ -189,13 +212,23 @@ impl Space {
     where
         for<'a> OffsetPageTable<'a>: Mapper<S>,
     {
+        self.map_in(self.root, virtual_, physical, flags)
+    }
+
+    fn map_in<S: PageSize>(
+        &mut self,
+        root: u64,
+        virtual_: u64,
+        physical: u64,
+        flags: Flags,
+    ) -> Result<u64, OutOfMemory>
+    where
+        for<'a> OffsetPageTable<'a>: Mapper<S>,
+    {
         let page = Page::<S>::containing_address(VirtAddr::new(virtual_));
         let frame = PhysFrame::containing_address(PhysAddr::new(physical));
         // SAFETY: `root` is a page table that only the holder of the lock changes, and all tables are reachable at `window`.
-        let mut tables = unsafe {
-            let root = &mut *((self.window + self.root) as *mut PageTable);
-            OffsetPageTable::new(root, VirtAddr::new(self.window))
-        };
+        let mut tables = unsafe { OffsetPageTable::new(&mut *self.table(root), VirtAddr::new(self.window)) };
         // SAFETY: callers map pages that nothing else names, or devices and firmware tables, which are not Rust's memory.
         match unsafe { tables.map_to(page, frame, flags, &mut self.frames) } {
             // An entry that was not present is not cached by any TLB (SDM 3A 4.10.2.3): nothing to flush.

@@ -1,0 +1,152 @@
+//! Starting the other CPUs.
+//!
+//! The first CPU makes every other one an *offer*: an entry of a table with a stack and a state. Then it
+//! sends INIT, waits, and sends start-up interrupts (SDM 3A 9.4.4); all CPUs come up at the same time
+//! through one page below 1 MiB, find their offer by their APIC id, and accept it.
+//!
+//! ```text
+//!                  1 the CPU came in time            3 it is set up
+//!      Offered ───────────────────────▶ Accepted ───────────────────▶ Ready
+//!         │
+//!         └──────────────────────────▶ Withdrawn
+//!                  2 it did not
+//! ```
+//!
+//! 1 and 2 are compare-and-swaps of the same word, so a CPU that comes late finds its offer withdrawn,
+//! whenever that is, and halts. Between 1 and 3 it waits to be told its index: indices are dense, and
+//! given only once it is known who is there.
+
+mod icr;
+mod offer;
+mod temporary;
+mod trampoline;
+
+use crate::acpi::{Acpi, MAX_CPUS};
+use crate::boot::BootInfo;
+use crate::memory::Stack;
+use arrayvec::ArrayVec;
+use core::fmt;
+use offer::Offer;
+
+/// Bytes of the stack that a CPU starts on, and keeps.
+const STACK_BYTES: usize = 32 << 10;
+/// Between INIT and the start-up interrupt: 10 ms (SDM 3A 9.4.4).
+const AFTER_INIT_NS: u64 = 10_000_000;
+/// Between the first start-up interrupt and the second: 200 µs.
+const AFTER_STARTUP_NS: u64 = 200_000;
+/// Between further ones, which only a CPU that lost the first two needs.
+const RETRY_NS: u64 = 50_000_000;
+/// The time that a CPU has to come. Emulated CPUs share an overloaded host's few real ones.
+const PATIENCE_NS: u64 = 5_000_000_000;
+
+/// A CPU that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cpu {
+    /// Its dense number; 0 is the CPU that booted.
+    pub index: u32,
+    /// Its local APIC id.
+    pub apic_id: u32,
+}
+
+/// Why CPUs that the firmware lists were not even tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// No page below 1 MiB is free, so there is nowhere to start a CPU.
+    NoLowPage,
+    /// RAM is short for stacks.
+    OutOfMemory,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoLowPage => "no free page below 1 MiB to start CPUs from",
+            Self::OutOfMemory => "no memory for the stacks of more CPUs",
+        })
+    }
+}
+
+/// Who runs, and who does not.
+#[derive(Clone, Debug, Default)]
+pub struct Started {
+    /// The CPUs that run, by index; the one that booted is first.
+    pub online: ArrayVec<Cpu, MAX_CPUS>,
+    /// APIC ids of CPUs that did not come in time, or cannot be addressed (an id above 254 without x2APIC).
+    pub missing: ArrayVec<u32, MAX_CPUS>,
+    /// Why some were not tried.
+    pub problem: Option<Problem>,
+}
+
+/// Starts up to `limit` CPUs in all, and returns when each of them is set up.
+///
+/// Every CPU that came calls `entry` with its index, with interrupts off, on a stack of its own, after
+/// `cpu::init_this`. Entries run at once and concurrently with the caller. To be called once, on the first
+/// CPU, when its local APIC is on and the clock runs.
+pub fn start_others(info: &BootInfo, acpi: &Acpi, limit: usize, entry: fn(u32) -> !) -> Started {
+    let first = icr::this_apic_id();
+    let mut started = Started::default();
+    started.online.push(Cpu { index: 0, apic_id: first });
+    let others = acpi.cpus.iter().copied().filter(|&id| id != first).take(limit.saturating_sub(1));
+    let (wanted, unreachable): (ArrayVec<u32, MAX_CPUS>, _) = others.partition(|&id| icr::can_address(id));
+    started.missing = unreachable;
+    if !wanted.is_empty() {
+        match make_offers(info, &wanted, entry) {
+            Ok(page) => start(page, &mut started),
+            Err(problem) => started.problem = Some(problem),
+        }
+    }
+    started
+}
+
+/// Prepares everything that a starting CPU reads; gives the page where it starts.
+fn make_offers(info: &BootInfo, wanted: &[u32], entry: fn(u32) -> !) -> Result<u32, Problem> {
+    let page = trampoline::install(&info.memory)?;
+    for &apic_id in wanted {
+        let stack = Stack::new(STACK_BYTES).map_err(|_| Problem::OutOfMemory)?;
+        offer::make(apic_id, stack.top(), entry);
+    }
+    Ok(page)
+}
+
+fn start(page: u32, started: &mut Started) {
+    let offers = offer::all();
+    offers.iter().for_each(|offer| icr::send_init(offer.apic_id()));
+    wait(AFTER_INIT_NS, || false);
+    for pause in [AFTER_STARTUP_NS].into_iter().chain((0..PATIENCE_NS / RETRY_NS).map(|_| RETRY_NS)) {
+        offers
+            .iter()
+            .filter(|offer| !offer.is_accepted())
+            .for_each(|offer| icr::send_startup(offer.apic_id(), page));
+        if wait(pause, || offers.iter().all(Offer::is_accepted)) {
+            break;
+        }
+    }
+    check_in(offers, started);
+}
+
+/// Withdraws the offers of those who did not come, numbers the others, and waits until they are ready.
+fn check_in(offers: &[Offer], started: &mut Started) {
+    for offer in offers {
+        if offer.withdraw() {
+            started.missing.push(offer.apic_id());
+            continue;
+        }
+        let index = started.online.len() as u32;
+        started.online.push(Cpu { index, apic_id: offer.apic_id() });
+        offer.number(index);
+    }
+    let ready = || offers.iter().all(|offer| offer.is_ready() || offer.is_withdrawn());
+    assert!(wait(PATIENCE_NS, ready), "a CPU came up and then got lost while it was set up");
+}
+
+/// Waits for `done`, but no longer than `ns`; tells whether it came true.
+fn wait(ns: u64, done: impl Fn() -> bool) -> bool {
+    let start = temporary::now_ns();
+    while !done() {
+        if temporary::now_ns().saturating_sub(start) >= ns {
+            return false;
+        }
+        core::hint::spin_loop();
+    }
+    true
+}
