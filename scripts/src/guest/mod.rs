@@ -1,0 +1,179 @@
+//! A running guest: starts QEMU, follows the log file that it writes, and knows when to give up.
+//!
+//! QEMU writes the serial line to a file rather than to a pipe: a reader that is slow can then not
+//! slow the guest, and the log survives whatever happens to this program.
+
+mod judge;
+mod tail;
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+pub use judge::Outcome;
+use judge::judge;
+use tail::Tail;
+
+use crate::interrupt;
+use crate::log::{Line, Transcript};
+use crate::process::Group;
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// How long a guest that has said its last word may take to power off.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// More log than any suite prints: a guest that goes beyond it prints in a loop.
+const FLOOD: u64 = 64 << 20;
+
+/// How long a guest may take, and how long it may be silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// From start to end; `None`: no limit.
+    pub total: Option<Duration>,
+    /// Between two lines; `None`: no limit.
+    pub silence: Option<Duration>,
+}
+
+/// How QEMU came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By itself, or killed by somebody else.
+    Exited(ExitStatus),
+    /// Killed: nothing new for this long.
+    Silent(Duration),
+    /// Killed: not finished after this long.
+    TimedOut(Duration),
+    /// Killed: it had said its last word, and did not power off.
+    Lingered,
+    /// Killed: it printed without end.
+    Flooded,
+    /// Killed: the user asked for it.
+    Interrupted,
+}
+
+/// A guest that ended.
+#[derive(Debug)]
+pub struct Report {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// What it printed.
+    pub transcript: Transcript,
+    /// What QEMU itself had to say.
+    pub emulator_said: String,
+    /// From start to end.
+    pub took: Duration,
+}
+
+/// Starts QEMU by `command`, which writes the serial line to `log`, and shows `each` line as it comes.
+///
+/// # Errors
+/// QEMU cannot be started, or the log cannot be read. Whatever the guest does is in the report.
+pub fn watch(
+    mut command: Command,
+    log: PathBuf,
+    limits: Limits,
+    each: &mut dyn FnMut(&Line),
+) -> Result<Report> {
+    let program = command.get_program().to_owned();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    std::fs::write(&log, "").with_context(|| format!("cannot write the log {}", log.display()))?;
+    let mut emulator =
+        Group::spawn(&mut command).with_context(|| format!("cannot start {}", program.to_string_lossy()))?;
+    let complaints = collect(emulator.child().stderr.take());
+    let mut watch = Watch::new(Tail::of(log), limits);
+    let end = watch.follow(&mut emulator, each)?;
+    watch.rest(each)?;
+    drop(emulator);
+    let emulator_said = complaints.join().unwrap_or_default();
+    Ok(Report {
+        outcome: judge(end, &watch.transcript, &emulator_said),
+        took: watch.started.elapsed(),
+        transcript: watch.transcript,
+        emulator_said,
+    })
+}
+
+/// Reads a pipe to its end beside everything else.
+fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // What was read before an error is still worth showing.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    })
+}
+
+struct Watch {
+    tail: Tail,
+    limits: Limits,
+    transcript: Transcript,
+    started: Instant,
+    heard: Instant,
+    over: Option<Instant>,
+}
+
+impl Watch {
+    fn new(tail: Tail, limits: Limits) -> Self {
+        let now = Instant::now();
+        Self { tail, limits, transcript: Transcript::default(), started: now, heard: now, over: None }
+    }
+
+    fn follow(&mut self, emulator: &mut Group, each: &mut dyn FnMut(&Line)) -> Result<End> {
+        loop {
+            let status = emulator.try_wait().context("cannot wait for QEMU")?;
+            self.listen(each)?;
+            if let Some(status) = status {
+                return Ok(End::Exited(status));
+            }
+            if let Some(end) = self.give_up() {
+                emulator.kill();
+                return Ok(end);
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    fn listen(&mut self, each: &mut dyn FnMut(&Line)) -> Result<()> {
+        let fresh = self.tail.read()?;
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        self.heard = Instant::now();
+        self.transcript.feed(&fresh).iter().for_each(each);
+        if self.over.is_none() && self.transcript.is_over() {
+            self.over = Some(self.heard);
+        }
+        Ok(())
+    }
+
+    /// Why the guest should be killed now, if it should.
+    fn give_up(&self) -> Option<End> {
+        let exceeds =
+            |limit: Option<Duration>, since: Instant| limit.filter(|&limit| since.elapsed() >= limit);
+        if interrupt::asked() {
+            Some(End::Interrupted)
+        } else if self.over.is_some_and(|over| over.elapsed() >= GRACE) {
+            Some(End::Lingered)
+        } else if self.tail.position() > FLOOD {
+            Some(End::Flooded)
+        } else if let Some(limit) = exceeds(self.limits.total, self.started) {
+            Some(End::TimedOut(limit))
+        } else {
+            exceeds(self.limits.silence, self.heard).map(End::Silent)
+        }
+    }
+
+    /// What was written between the last look and the end.
+    fn rest(&mut self, each: &mut dyn FnMut(&Line)) -> Result<()> {
+        self.listen(each)?;
+        self.transcript.finish().iter().for_each(each);
+        Ok(())
+    }
+}

@@ -1,0 +1,196 @@
+//! `run`: boots the kernel in QEMU, shows its report, and exits with its verdict.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anstream::eprintln;
+use anyhow::{Result, ensure};
+use clap::Args;
+
+use crate::guest::{self, Limits, Report};
+use crate::image::{Source, iso};
+use crate::log::Line;
+use crate::qemu::command::{Debugger, Medium, Setup};
+use crate::qemu::machine::Kind;
+use crate::qemu::{Accel, Door, Machine, Qemu, accel};
+use crate::screen::Screen;
+use crate::{place, results, summary};
+
+/// Where a waiting QEMU listens for gdb.
+const GDB_PORT: &str = "tcp:127.0.0.1:1234";
+
+/// `run`.
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "\
+Exit status: 0 every check passed, 1 a check failed, 2 bad input, 3 panic, 4 fault,
+5 hang or time-out, 6 the guest or QEMU died, 130 interrupted.
+
+Examples:
+  scripts/run                                 the quick suite on 4 CPUs
+  scripts/run --smp 2 -- suite=share          every fairness row on 2 CPUs
+  scripts/run --icount -- suite=cost          costs in exact guest instructions
+  scripts/run --json results.json             keep the records for `cargo xtask compare`")]
+pub struct Run {
+    #[command(flatten)]
+    pub machine: Machine,
+
+    #[command(flatten)]
+    pub source: Source,
+
+    #[command(flatten)]
+    loader: iso::Loader,
+
+    /// Give up after this long, in seconds or as in 5m; 0: never [default: 10m, 60m with --icount]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+
+    /// Call it a hang when nothing new was printed for this long; 0: never [default: 90s, 10m with --icount]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    silence: Option<Duration>,
+
+    /// Wait for gdb on port 1234 before the first instruction, and never give up
+    #[arg(long)]
+    gdb: bool,
+
+    /// Write the records to this file, as a JSON array
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Keep the raw log in this file [default: a new one in logs/run]
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+
+    /// Boot options for the kernel, such as suite=share cpus=2
+    #[arg(value_name = "KEY=VALUE")]
+    pub options: Vec<String>,
+}
+
+impl Run {
+    /// Runs, shows, and returns the exit status that the outcome stands for.
+    pub fn execute(&self) -> Result<u8> {
+        let qemu = Qemu::find(self.machine.qemu.as_deref())?;
+        let accel = self.accel()?;
+        let kernel = self.source.image()?;
+        let log = self.log()?;
+        self.invite_gdb(&kernel);
+        let mut screen = Screen::new();
+        let report = self.boot(&qemu, &kernel, &log, &mut |line| screen.line(line));
+        screen.finish();
+        let report = report?;
+        if let Some(json) = &self.json {
+            results::write(json, &report.transcript.records)?;
+        }
+        let json = self.json.as_deref();
+        let facts = summary::Facts { log: &log, json, machine: &self.machine, accel, qemu: &qemu };
+        summary::print(&report, &facts);
+        Ok(report.outcome.status())
+    }
+
+    /// Boots `kernel` and watches it to its end.
+    ///
+    /// # Errors
+    /// It could not be started. What becomes of it afterwards is in the report.
+    pub fn boot(
+        &self,
+        qemu: &Qemu,
+        kernel: &Path,
+        log: &Path,
+        each: &mut dyn FnMut(&Line),
+    ) -> Result<Report> {
+        let medium = self.medium(kernel)?;
+        let debugger = self.gdb.then(|| Debugger { address: GDB_PORT.into() });
+        let command = Setup {
+            qemu,
+            machine: &self.machine,
+            accel: self.accel()?,
+            medium: &medium,
+            log,
+            debugger: debugger.as_ref(),
+        }
+        .command()?;
+        guest::watch(command, log.to_owned(), self.limits(), each)
+    }
+
+    /// Takes Limine's files from `directory`.
+    pub fn set_limine(&mut self, directory: Option<PathBuf>) {
+        self.loader.limine = directory;
+    }
+
+    fn accel(&self) -> Result<Accel> {
+        Accel::choose(self.machine.accel, self.machine.icount, accel::kvm())
+    }
+
+    fn medium(&self, kernel: &Path) -> Result<Medium> {
+        let options = self.options.join(" ");
+        if self.machine.boot == Door::Pvh {
+            return Ok(Medium::Kernel { image: kernel.to_owned(), options });
+        }
+        ensure!(self.machine.kind != Kind::Microvm, "a microvm has no drive to boot from");
+        iso::make(self.machine.boot, &self.loader, kernel, &options).map(Medium::Disc)
+    }
+
+    fn limits(&self) -> Limits {
+        let (total, silence) = if self.machine.icount { (3600, 600) } else { (600, 90) };
+        let limit = |asked: Option<Duration>, default| {
+            let limit = asked.unwrap_or(Duration::from_secs(default));
+            (!limit.is_zero() && !self.gdb).then_some(limit)
+        };
+        Limits { total: limit(self.timeout, total), silence: limit(self.silence, silence) }
+    }
+
+    fn log(&self) -> Result<PathBuf> {
+        if let Some(log) = &self.log {
+            return Ok(log.clone());
+        }
+        let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        Ok(place::logs("run")?.join(now.replace(':', "-") + ".log"))
+    }
+
+    fn invite_gdb(&self, kernel: &Path) {
+        if self.gdb {
+            let kernel = place::shown(kernel);
+            eprintln!("QEMU waits for: gdb {kernel} -ex 'target remote :1234' -ex continue");
+        }
+    }
+}
+
+/// Seconds, or a time with units.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = |_| format!("`{text}` is no time; write it like 90, 90s or 5m");
+    text.parse().map(Duration::from_secs).or_else(|_| humantime::parse_duration(text)).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: Run,
+    }
+
+    fn limits(arguments: &[&str]) -> (Option<u64>, Option<u64>) {
+        let run = Line::parse_from([&["run"], arguments].concat()).run;
+        let Limits { total, silence } = run.limits();
+        (total.map(|t| t.as_secs()), silence.map(|t| t.as_secs()))
+    }
+
+    #[test]
+    fn times_have_units_or_are_seconds() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), Ok(Duration::from_mins(5)));
+        for text in ["", "soon", "-1", "1x"] {
+            assert!(duration(text).unwrap_err().contains("no time"), "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_follow_the_accelerator_and_the_user() {
+        assert_eq!(limits(&[]), (Some(600), Some(90)));
+        assert_eq!(limits(&["--icount"]), (Some(3600), Some(600)));
+        assert_eq!(limits(&["--timeout", "5", "--silence", "0"]), (Some(5), None));
+        assert_eq!(limits(&["--gdb", "--timeout", "5"]), (None, None));
+    }
+}

@@ -1,0 +1,135 @@
+//! The steps that boot the kernel: one for each file in `scripts/expected`.
+
+use std::cell::OnceCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use super::case::{Case, Need};
+use super::step::{Report, Step};
+use super::{host, pattern};
+use crate::guest;
+use crate::qemu::{Qemu, Version};
+use crate::{compare, image, place};
+
+/// How many of the guest's last lines a failure shows.
+const LAST_LINES: usize = 12;
+
+/// What all boot tests share.
+struct Bench {
+    qemu: Option<PathBuf>,
+    limine: Option<PathBuf>,
+    kernel: OnceCell<PathBuf>,
+}
+
+/// One step a file, in the order of their names.
+pub fn steps(qemu: Option<PathBuf>, limine: Option<PathBuf>) -> Result<Vec<Step>> {
+    let bench = Rc::new(Bench { qemu, limine, kernel: OnceCell::new() });
+    Ok(files()?.into_iter().map(|file| step(&bench, file)).collect())
+}
+
+fn files() -> Result<Vec<PathBuf>> {
+    let directory = place::root().join("scripts/expected");
+    let entries = fs::read_dir(&directory).with_context(|| format!("cannot list {}", directory.display()))?;
+    let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "txt"));
+    files.sort();
+    Ok(files)
+}
+
+fn step(bench: &Rc<Bench>, file: PathBuf) -> Step {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = format!("boot {stem}");
+    let (bench, title) = (Rc::clone(bench), name.clone());
+    let action = Box::new(move |_: Instant| bench.run(&title, &file));
+    // The guest's own limits are tighter; the first step also builds the kernel.
+    Step { name, limit: Duration::from_mins(10), action }
+}
+
+impl Bench {
+    fn run(&self, name: &str, file: &Path) -> Result<Report> {
+        let mut case = Case::parse(&fs::read_to_string(file)?)
+            .with_context(|| format!("{} is no boot test", place::shown(file)))?;
+        case.run.set_limine(self.limine.clone());
+        let qemu = Qemu::find(self.qemu.as_deref())?;
+        if let Some(why) = case.needs.iter().find_map(|&need| self.lacks(need, &qemu)) {
+            return Ok(Report::skipped(why));
+        }
+        self.judge(&case, &qemu, &host::log_file(name)?)
+    }
+
+    /// Why this host cannot have it, if it cannot.
+    fn lacks(&self, need: Need, qemu: &Qemu) -> Option<String> {
+        let without = |tool| which::which(tool).is_err();
+        match need {
+            Need::X2apic if qemu.version < Version::X2APIC => {
+                Some(format!("QEMU {} emulates no x2APIC: {} does", qemu.version, Version::X2APIC))
+            }
+            Need::Grub if ["grub-mkrescue", "xorriso", "mformat"].into_iter().any(without) => {
+                Some("no GRUB image tools: grub-mkrescue, xorriso and mformat".into())
+            }
+            Need::Limine if self.limine.is_none() => {
+                Some("no Limine files: `--limine DIR` names them".into())
+            }
+            _ => None,
+        }
+    }
+
+    fn judge(&self, case: &Case, qemu: &Qemu, log: &Path) -> Result<Report> {
+        let boot = |log: &Path| case.run.boot(qemu, self.kernel()?, log, &mut |_| ());
+        let first = boot(log)?;
+        if let Err(why) = check(case, &first) {
+            return Ok(Report::failed(describe(&why, &first, log)));
+        }
+        let Some(limit) = case.repeats else { return Ok(Report::passed()) };
+        let second = boot(&log.with_extension("again.log"))?;
+        let drift = compare::drift(&first.transcript.records, &second.transcript.records, limit);
+        Ok(if drift.is_empty() { Report::passed() } else { Report::failed(drift.join("\n")) })
+    }
+
+    /// Built by the first test that needs it.
+    fn kernel(&self) -> Result<&Path> {
+        if let Some(kernel) = self.kernel.get() {
+            return Ok(kernel);
+        }
+        let built = image::build(false)?;
+        Ok(self.kernel.get_or_init(|| built))
+    }
+}
+
+fn check(case: &Case, report: &guest::Report) -> Result<(), String> {
+    let word = report.outcome.word();
+    if word != case.outcome {
+        return Err(format!("expected {}, got {word}: {}", case.outcome, report.outcome.sentence()));
+    }
+    pattern::check(&case.pattern, &report.transcript.raw)
+}
+
+fn describe(why: &str, report: &guest::Report, log: &Path) -> String {
+    let lines = report.transcript.last_lines(LAST_LINES).join("\n  ");
+    let verdicts: Vec<String> = report
+        .transcript
+        .verdicts()
+        .filter(|(_, verdict)| !verdict.pass)
+        .map(|(name, verdict)| format!("failed: {name} {}\n", verdict.why))
+        .collect();
+    format!("{why}\n{}the last lines:\n  {lines}\nlog: {}", verdicts.concat(), place::shown(log))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_in_the_tree_is_a_boot_test() {
+        let files = files().unwrap();
+        assert!(!files.is_empty());
+        for file in files {
+            let parsed = Case::parse(&fs::read_to_string(&file).unwrap());
+            assert!(parsed.is_ok(), "{}: {:#}", file.display(), parsed.unwrap_err());
+        }
+    }
+}

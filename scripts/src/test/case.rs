@@ -1,0 +1,160 @@
+//! A boot test is a file: how to boot, what must become of it, and what the log must look like.
+//!
+//! It opens with comment lines. Those that start with `#!` are read:
+//!
+//! ```text
+//! #! run --smp 4 --cpu max,-x2apic -- suite=yield     arguments of `cargo xtask run`
+//! #! outcome passed                                   as `Outcome::word` has them
+//! #! needs x2apic                                     skipped where there is none
+//! #! repeats 1                                        a second run's medians within 1 per cent
+//! ```
+//!
+//! The rest is a pattern for the log.
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+
+use crate::run::Run;
+
+/// Boot tests emulate, wherever they run, and never for long.
+const DEFAULTS: &str = "run --accel tcg --timeout 150s --silence 60s";
+
+/// Something that not every host has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A QEMU whose TCG has an x2APIC.
+    X2apic,
+    /// GRUB's image tools.
+    Grub,
+    /// Limine's files.
+    Limine,
+}
+
+/// One boot test.
+#[derive(Debug)]
+pub struct Case {
+    /// How to boot.
+    pub run: Run,
+    /// What must become of it.
+    pub outcome: String,
+    /// What the host must have.
+    pub needs: Vec<Need>,
+    /// By how many per cent a second run's medians may differ; `None`: there is no second run.
+    pub repeats: Option<f64>,
+    /// What the log must look like.
+    pub pattern: String,
+}
+
+#[derive(Parser)]
+#[command(args_override_self = true)]
+struct Line {
+    #[command(flatten)]
+    run: Run,
+}
+
+impl Case {
+    /// Reads a test file.
+    ///
+    /// # Errors
+    /// A directive is unknown, wrong or missing, or there is no pattern.
+    pub fn parse(text: &str) -> Result<Self> {
+        let body = text.lines().take_while(|line| line.starts_with('#')).count();
+        let mut lines = text.lines();
+        let mut directives = Directives::default();
+        for line in lines.by_ref().take(body) {
+            if let Some(directive) = line.strip_prefix("#!") {
+                directives.read(directive.trim())?;
+            }
+        }
+        let pattern = lines.collect::<Vec<_>>().join("\n");
+        ensure!(!pattern.trim().is_empty(), "there is no pattern");
+        Ok(Self {
+            run: directives.run.context("no `#! run` line")?,
+            outcome: directives.outcome.context("no `#! outcome` line")?,
+            needs: directives.needs,
+            repeats: directives.repeats,
+            pattern,
+        })
+    }
+}
+
+#[derive(Default)]
+struct Directives {
+    run: Option<Run>,
+    outcome: Option<String>,
+    needs: Vec<Need>,
+    repeats: Option<f64>,
+}
+
+impl Directives {
+    fn read(&mut self, line: &str) -> Result<()> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "run" => self.run = Some(arguments(rest)?),
+            "outcome" => self.outcome = Some(rest.to_owned()),
+            "needs" => self.needs.push(need(rest)?),
+            "repeats" => self.repeats = Some(rest.parse().context("`#! repeats` takes per cent")?),
+            _ => bail!("unknown directive `#! {word}`"),
+        }
+        Ok(())
+    }
+}
+
+fn arguments(line: &str) -> Result<Run> {
+    let words = shlex::split(line).context("unbalanced quotes")?;
+    let defaults = DEFAULTS.split_whitespace().map(str::to_owned);
+    Ok(Line::try_parse_from(defaults.chain(words))?.run)
+}
+
+fn need(word: &str) -> Result<Need> {
+    Ok(match word {
+        "x2apic" => Need::X2apic,
+        "grub" => Need::Grub,
+        "limine" => Need::Limine,
+        _ => bail!("unknown need `{word}`"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "\
+# A comment.
+#! run --smp 2 --cpu max,-x2apic -- suite=yield plant='a b'
+#! outcome passed
+#! needs x2apic
+#! repeats 1.5
+Tacet [..]
+# not a comment any more
+...
+";
+
+    #[test]
+    fn a_file_is_a_run_an_outcome_and_a_pattern() {
+        let case = Case::parse(GOOD).unwrap();
+        assert_eq!((case.run.machine.smp, &*case.run.machine.cpu), (2, "max,-x2apic"));
+        assert_eq!(case.run.options, ["suite=yield", "plant=a b"]);
+        assert_eq!((&*case.outcome, case.needs, case.repeats), ("passed", vec![Need::X2apic], Some(1.5)));
+        assert_eq!(case.pattern, "Tacet [..]\n# not a comment any more\n...");
+    }
+
+    #[test]
+    fn defaults_may_be_overridden() {
+        assert!(Case::parse(&GOOD.replace("--smp 2", "--timeout 5s --accel auto")).is_ok());
+    }
+
+    #[test]
+    fn mistakes_are_errors() {
+        for (from, to) in [
+            ("#! outcome passed\n", ""),
+            ("#! run", "#! walk"),
+            ("--smp 2", "--smp 0"),
+            ("needs x2apic", "needs luck"),
+            ("repeats 1.5", "repeats often"),
+            ("Tacet [..]\n# not a comment any more\n...\n", ""),
+        ] {
+            assert!(Case::parse(&GOOD.replace(from, to)).is_err(), "{to}");
+        }
+    }
+}
