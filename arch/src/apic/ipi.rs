@@ -1,0 +1,82 @@
+//! Interrupts from CPU to CPU.
+
+use super::registers::{self, Register};
+use crate::interrupts::{self, vector};
+use crate::percpu::{self, MAX_CPUS};
+use core::arch::asm;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// Command register fields (SDM 3A 12.6.1).
+const ASSERT: u32 = 1 << 14;
+const NMI: u32 = 0b100 << 8;
+const DELIVERY_PENDING: u32 = 1 << 12;
+
+/// A CPU that has not come up: no command is ever this.
+const NOBODY: u64 = 0;
+
+/// The complete kick command for each CPU, ready to be written, by index.
+static KICKS: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(NOBODY) }; MAX_CPUS];
+
+/// Makes CPU `index` known by its local APIC id.
+pub(super) fn register(index: u32, apic_id: u32) {
+    KICKS[index as usize].store(command(apic_id, ASSERT | u32::from(vector::KICK)), Ordering::Relaxed);
+}
+
+/// A 64-bit command: the destination is in the upper half, in xAPIC mode in the topmost 8 bits of it.
+fn command(apic_id: u32, low: u32) -> u64 {
+    let destination = if registers::in_memory().is_some() { apic_id << 24 } else { apic_id };
+    u64::from(destination) << 32 | u64::from(low)
+}
+
+/// Interrupts CPU `index`, which runs the kick handler soon. Any context but an NMI. Does nothing for a CPU that is not up.
+///
+/// Everything that this CPU wrote before is visible to the handler.
+#[inline]
+pub fn kick(index: u32) {
+    let command = KICKS[index as usize].load(Ordering::Relaxed);
+    if command != NOBODY {
+        send(command);
+    }
+}
+
+#[inline(always)]
+fn send(command: u64) {
+    match registers::in_memory() {
+        None => {
+            // A WRMSR to an x2APIC register waits neither for earlier stores nor for MFENCE alone (SDM 3A 12.12.3).
+            // SAFETY: fences only order.
+            unsafe { asm!("mfence", "lfence", options(nostack, preserves_flags)) };
+            registers::write_msr(Register::COMMAND, command);
+        }
+        Some(base) => send_by_memory(base, command),
+    }
+}
+
+/// Two writes, the second of which sends: no interrupt, which might send as well, may come in between.
+#[inline(never)]
+fn send_by_memory(base: *mut u8, command: u64) {
+    let flags = interrupts::disable_save();
+    while registers::read(Register::COMMAND) & DELIVERY_PENDING != 0 {
+        core::hint::spin_loop();
+    }
+    registers::write_memory(base, Register::COMMAND_HIGH, (command >> 32) as u32);
+    registers::write_memory(base, Register::COMMAND, command as u32);
+    interrupts::restore(flags);
+}
+
+/// Sends an NMI to every other CPU that is up. They run [`interrupts::Handlers::stop`] if a report has been claimed (see
+/// [`crate::fault::claim`], which calls this), and report the NMI as a fault otherwise.
+pub fn stop_others() {
+    let this = percpu::index() as usize;
+    for (index, kick) in KICKS.iter().enumerate() {
+        let kick = kick.load(Ordering::Relaxed);
+        if index != this && kick != NOBODY {
+            send(kick & !u64::from(u32::MAX) | u64::from(ASSERT | NMI));
+        }
+    }
+}
+
+/// CPUs that are up, this one included.
+pub(crate) fn online() -> usize {
+    KICKS.iter().filter(|kick| kick.load(Ordering::Relaxed) != NOBODY).count()
+}

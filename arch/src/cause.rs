@@ -1,0 +1,135 @@
+//! What an exception means, in words. Pure.
+
+use core::fmt;
+
+/// The vector of non-maskable interrupts.
+pub const NMI: u8 = 2;
+const DOUBLE_FAULT: u8 = 8;
+const PAGE_FAULT: u8 = 14;
+
+/// Names and mnemonics by vector (SDM 3A table 7-1; AMD's at 28 to 30).
+const NAMES: [(&str, &str); 32] = [
+    ("divide error", "#DE"),
+    ("debug exception", "#DB"),
+    ("non-maskable interrupt", "NMI"),
+    ("breakpoint", "#BP"),
+    ("overflow", "#OF"),
+    ("bound range exceeded", "#BR"),
+    ("invalid opcode", "#UD"),
+    ("device not available", "#NM"),
+    ("double fault", "#DF"),
+    ("coprocessor segment overrun", "#9"),
+    ("invalid TSS", "#TS"),
+    ("segment not present", "#NP"),
+    ("stack-segment fault", "#SS"),
+    ("general protection fault", "#GP"),
+    ("page fault", "#PF"),
+    ("reserved exception", "#15"),
+    ("x87 floating-point error", "#MF"),
+    ("alignment check", "#AC"),
+    ("machine check", "#MC"),
+    ("SIMD floating-point exception", "#XM"),
+    ("virtualization exception", "#VE"),
+    ("control protection exception", "#CP"),
+    ("reserved exception", "#22"),
+    ("reserved exception", "#23"),
+    ("reserved exception", "#24"),
+    ("reserved exception", "#25"),
+    ("reserved exception", "#26"),
+    ("reserved exception", "#27"),
+    ("hypervisor injection exception", "#HV"),
+    ("VMM communication exception", "#VC"),
+    ("security exception", "#SX"),
+    ("reserved exception", "#31"),
+];
+
+/// An exception and what is known about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    vector: u8,
+    error_code: u64,
+    address: u64,
+    overflowed_stack: Option<u64>,
+}
+
+impl Cause {
+    /// `address` is CR2, and the lowest usable address of the stack whose guard page that is in, if it is in one.
+    pub fn of(vector: u8, error_code: u64, address: (u64, Option<u64>)) -> Self {
+        let (address, stack) = address;
+        // A double fault follows a page fault that could not be delivered, whose address is still in CR2.
+        let overflowed_stack = stack.filter(|_| matches!(vector, PAGE_FAULT | DOUBLE_FAULT));
+        Self { vector, error_code, address, overflowed_stack }
+    }
+
+    /// Whether a thread ran over the end of its stack.
+    pub fn is_stack_overflow(&self) -> bool {
+        self.overflowed_stack.is_some()
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        let (name, mnemonic) = NAMES[usize::from(self.vector) % NAMES.len()];
+        let Self { vector, error_code, address, .. } = *self;
+        if let Some(bottom) = self.overflowed_stack {
+            write!(out, "stack overflow: access to {address:#x}, below the stack that starts at {bottom:#x} ")?;
+        }
+        write!(out, "{}{name} ({mnemonic}, vector {vector})", if self.is_stack_overflow() { "- " } else { "" })?;
+        match vector {
+            PAGE_FAULT => {
+                write!(out, ", ")?;
+                describe_access(out, error_code)?;
+                write!(out, " at {address:#x}")
+            }
+            NMI => write!(out, ", not sent by this kernel"),
+            _ if error_code != 0 => write!(out, ", error code {error_code:#x}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A page fault's error code (SDM 3A 4.7).
+fn describe_access(out: &mut fmt::Formatter, error_code: u64) -> fmt::Result {
+    let bit = |number: u32| error_code >> number & 1 != 0;
+    let access = match (bit(4), bit(1)) {
+        (true, _) => "instruction fetch from",
+        (_, true) => "write to",
+        _ => "read from",
+    };
+    let page = match (bit(0), bit(3)) {
+        (_, true) => "a page with reserved bits set",
+        (true, _) => "a protected page",
+        _ => "an unmapped page",
+    };
+    write!(out, "{access} {page}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn page_faults_say_what_was_tried() {
+        let text = |code| Cause::of(PAGE_FAULT, code, (0xdead_0000, None)).to_string();
+        assert_eq!(text(0), "page fault (#PF, vector 14), read from an unmapped page at 0xdead0000");
+        assert_eq!(text(0b11), "page fault (#PF, vector 14), write to a protected page at 0xdead0000");
+        assert_eq!(text(0b1_0001), "page fault (#PF, vector 14), instruction fetch from a protected page at 0xdead0000");
+    }
+
+    #[test]
+    fn guard_page_makes_a_stack_overflow_of_a_page_fault_only() {
+        let cause = |vector| Cause::of(vector, 0, (0x7ff8, Some(0x8000)));
+        assert!(cause(PAGE_FAULT).to_string().starts_with("stack overflow: "));
+        assert!(cause(PAGE_FAULT).is_stack_overflow() && cause(DOUBLE_FAULT).is_stack_overflow());
+        assert!(!cause(13).is_stack_overflow());
+    }
+
+    #[test]
+    fn error_codes_are_shown_where_there_is_one() {
+        assert_eq!(
+            Cause::of(13, 0x18, (0, None)).to_string(),
+            "general protection fault (#GP, vector 13), error code 0x18"
+        );
+        assert_eq!(Cause::of(6, 0, (0, None)).to_string(), "invalid opcode (#UD, vector 6)");
+    }
+}

@@ -1,0 +1,74 @@
+//! Fixed-point arithmetic between clocks of different rates. Pure.
+
+/// A factor as `value / 2^shift`, so that applying it takes one multiplication and one shift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Scale {
+    pub value: u64,
+}
+
+/// Fixed: a factor of up to 16, with 60 bits after the point.
+const SHIFT: u32 = 60;
+
+impl Scale {
+    /// `amount` times the factor, rounded down. Wraps if that does not fit in 64 bits.
+    #[inline(always)]
+    pub fn apply(self, amount: u64) -> u64 {
+        (u128::from(amount) * u128::from(self.value) >> SHIFT) as u64
+    }
+}
+
+/// The factor `numerator / denominator`, rounded up; saturates at 16.
+pub(crate) fn scale(numerator: u64, denominator: u64) -> Scale {
+    let exact = (u128::from(numerator) << SHIFT).div_ceil(u128::from(denominator.max(1)));
+    Scale { value: u64::try_from(exact).unwrap_or(u64::MAX) }
+}
+
+const NS_PER_SECOND: u128 = 1_000_000_000;
+
+/// Nanoseconds a tick at `hz`, times 2^32, to the nearest.
+pub(super) fn ns_per_tick(hz: u64) -> u64 {
+    let hz = u128::from(hz.max(1));
+    (((NS_PER_SECOND << 32) + hz / 2) / hz) as u64
+}
+
+/// `hz`, or the multiple of 100 MHz that it is within 50 ppm of: a measured clock that is so close to a round number was
+/// meant to be that, and what differs is the measurement.
+pub(crate) fn snapped(hz: u64) -> u64 {
+    const STEP: u64 = 100_000_000;
+    let round = (hz + STEP / 2) / STEP * STEP;
+    if round.abs_diff(hz) <= round / 20_000 { round } else { hz }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snaps_only_what_is_close() {
+        assert_eq!(snapped(1_000_049_000), 1_000_000_000);
+        assert_eq!(snapped(999_951_000), 1_000_000_000);
+        assert_eq!(snapped(1_000_051_000), 1_000_051_000);
+        assert_eq!(snapped(2_592_000_000), 2_592_000_000);
+        assert_eq!(snapped(3), 3);
+    }
+
+    #[test]
+    fn one_gigahertz_is_exact() {
+        assert_eq!(ns_per_tick(1_000_000_000), 1 << 32);
+        assert_eq!(scale(1 << 32, 1 << 32).apply(123_456_789_012_345_678), 123_456_789_012_345_678);
+    }
+
+    /// The timer must not fire before the clock reaches the deadline, nor noticeably after, years from boot either.
+    #[test]
+    fn ticks_of_a_time_have_reached_that_time() {
+        for hz in [998_000_123, 1_000_000_000, 2_592_000_000, 4_999_999_999_u64] {
+            let ns_per_tick = ns_per_tick(hz);
+            let to_ticks = scale(1 << 32, ns_per_tick);
+            for ns in [0, 1, 999, 1_000_000_007, 86_400_000_000_000, 1 << 58] {
+                let ticks = to_ticks.apply(ns) + 1;
+                let back = (u128::from(ticks) * u128::from(ns_per_tick) >> 32) as u64;
+                assert!((ns..=ns + 4).contains(&back), "{hz} Hz: {ns} ns is {ticks} ticks, which are {back} ns");
+            }
+        }
+    }
+}

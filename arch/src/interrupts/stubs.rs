@@ -1,0 +1,230 @@
+//! Entry and exit of maskable interrupts.
+//!
+//! The CPU pushes five words onto this CPU's interrupt stack. They can't stay there: the handler may switch threads, and
+//! the next interrupt starts at the same place. Nor could the CPU have pushed them onto the thread's stack, whose red zone
+//! (the 128 bytes below rsp) may be in use. So the stub builds a [`Frame`] *below* the red zone and goes on there: from then
+//! on a preempted thread carries its own frame, like any other part of its stack.
+//!
+//! Interrupts stay off from entry to IRETQ. An NMI or a fault in between has a stack of its own.
+
+use super::{handlers, vector};
+use crate::context::xstate::DEFAULT_MXCSR;
+use crate::cpu::area::{CODE_SELECTOR, DATA_SELECTOR};
+use crate::percpu::COUNTS;
+use crate::{apic, pic};
+use core::arch::naked_asm;
+use core::mem::{offset_of, size_of};
+
+/// What an interrupted thread keeps on its stack. Callee-saved registers are kept by the handler, as by any function.
+#[repr(C, align(16))]
+struct Frame {
+    xmm: [u128; 16],
+    mxcsr: u64,
+    rcx: u64,
+    rdx: u64,
+    rsi: u64,
+    rdi: u64,
+    r8: u64,
+    r9: u64,
+    r10: u64,
+    r11: u64,
+    rax: u64,
+    /// With `rip` above it, this is a link in the chain of stack frames that a backtrace follows.
+    rbp: u64,
+    rip: u64,
+    cs: u64,
+    rflags: u64,
+    rsp: u64,
+    ss: u64,
+}
+
+/// The red zone (System V ABI, 3.2.2).
+const RED_ZONE: usize = 128;
+
+/// One stub: counts in this CPU's slot of `$vector` and calls `$handler`, an `extern "C" fn()`.
+///
+/// The offsets from `rsp` in the first half are those of the CPU's own frame with one pushed register before it.
+macro_rules! stub {
+    ($(#[$doc:meta])* $name:ident, $vector:expr, $handler:path) => {
+        $(#[$doc])*
+        #[unsafe(naked)]
+        pub(super) unsafe extern "C" fn $name() -> ! {
+            naked_asm!(
+                "push rax",
+                "mov rax, [rsp + 32]", // the thread's rsp
+                "sub rax, {red_zone} + {size}",
+                "and rax, -16",
+                "mov [rax + {rcx}], rcx",
+                "mov [rax + {rdx}], rdx",
+                "mov [rax + {rsi}], rsi",
+                "mov [rax + {rdi}], rdi",
+                "mov [rax + {r8}], r8",
+                "mov [rax + {r9}], r9",
+                "mov [rax + {r10}], r10",
+                "mov [rax + {r11}], r11",
+                "mov [rax + {rbp}], rbp",
+                "mov rcx, [rsp]",
+                "mov rdx, [rsp + 8]",
+                "mov rsi, [rsp + 24]",
+                "mov rdi, [rsp + 32]",
+                "mov [rax + {rax}], rcx",
+                "mov [rax + {rip}], rdx",
+                "mov [rax + {rflags}], rsi",
+                "mov [rax + {rsp}], rdi",
+                "mov qword ptr [rax + {cs}], {code}", // there is only one of each
+                "mov qword ptr [rax + {ss}], {data}",
+                "lea rbp, [rax + {rbp}]",
+                "mov rsp, rax",
+                "movaps [rsp], xmm0",
+                "movaps [rsp + 0x10], xmm1",
+                "movaps [rsp + 0x20], xmm2",
+                "movaps [rsp + 0x30], xmm3",
+                "movaps [rsp + 0x40], xmm4",
+                "movaps [rsp + 0x50], xmm5",
+                "movaps [rsp + 0x60], xmm6",
+                "movaps [rsp + 0x70], xmm7",
+                "movaps [rsp + 0x80], xmm8",
+                "movaps [rsp + 0x90], xmm9",
+                "movaps [rsp + 0xa0], xmm10",
+                "movaps [rsp + 0xb0], xmm11",
+                "movaps [rsp + 0xc0], xmm12",
+                "movaps [rsp + 0xd0], xmm13",
+                "movaps [rsp + 0xe0], xmm14",
+                "movaps [rsp + 0xf0], xmm15",
+                "stmxcsr [rsp + {mxcsr}]",
+                "ldmxcsr [rip + {default_mxcsr}]", // a thread's rounding mode is not the handler's
+                "cld",
+                "inc qword ptr gs:[{count}]",
+                "call {handler}",
+                "movaps xmm0, [rsp]",
+                "movaps xmm1, [rsp + 0x10]",
+                "movaps xmm2, [rsp + 0x20]",
+                "movaps xmm3, [rsp + 0x30]",
+                "movaps xmm4, [rsp + 0x40]",
+                "movaps xmm5, [rsp + 0x50]",
+                "movaps xmm6, [rsp + 0x60]",
+                "movaps xmm7, [rsp + 0x70]",
+                "movaps xmm8, [rsp + 0x80]",
+                "movaps xmm9, [rsp + 0x90]",
+                "movaps xmm10, [rsp + 0xa0]",
+                "movaps xmm11, [rsp + 0xb0]",
+                "movaps xmm12, [rsp + 0xc0]",
+                "movaps xmm13, [rsp + 0xd0]",
+                "movaps xmm14, [rsp + 0xe0]",
+                "movaps xmm15, [rsp + 0xf0]",
+                "ldmxcsr [rsp + {mxcsr}]",
+                "mov rcx, [rsp + {rcx}]",
+                "mov rdx, [rsp + {rdx}]",
+                "mov rsi, [rsp + {rsi}]",
+                "mov rdi, [rsp + {rdi}]",
+                "mov r8, [rsp + {r8}]",
+                "mov r9, [rsp + {r9}]",
+                "mov r10, [rsp + {r10}]",
+                "mov r11, [rsp + {r11}]",
+                "mov rax, [rsp + {rax}]",
+                "mov rbp, [rsp + {rbp}]",
+                "add rsp, {rip}",
+                "iretq",
+                red_zone = const RED_ZONE,
+                size = const size_of::<Frame>(),
+                mxcsr = const offset_of!(Frame, mxcsr),
+                rcx = const offset_of!(Frame, rcx),
+                rdx = const offset_of!(Frame, rdx),
+                rsi = const offset_of!(Frame, rsi),
+                rdi = const offset_of!(Frame, rdi),
+                r8 = const offset_of!(Frame, r8),
+                r9 = const offset_of!(Frame, r9),
+                r10 = const offset_of!(Frame, r10),
+                r11 = const offset_of!(Frame, r11),
+                rax = const offset_of!(Frame, rax),
+                rbp = const offset_of!(Frame, rbp),
+                rip = const offset_of!(Frame, rip),
+                cs = const offset_of!(Frame, cs),
+                rflags = const offset_of!(Frame, rflags),
+                rsp = const offset_of!(Frame, rsp),
+                ss = const offset_of!(Frame, ss),
+                code = const CODE_SELECTOR,
+                data = const DATA_SELECTOR,
+                default_mxcsr = sym DEFAULT_MXCSR,
+                count = const COUNTS + 8 * ($vector as usize),
+                handler = sym $handler,
+            )
+        }
+    };
+}
+
+stub!(
+    /// The local APIC timer.
+    timer, vector::TIMER, on_timer);
+stub!(
+    /// Another CPU's kick.
+    kick, vector::KICK, on_kick);
+stub!(
+    /// The local APIC's own errors.
+    apic_error, vector::APIC_ERROR, on_apic_error);
+stub!(
+    /// Vectors of 64 and above, which nobody sends.
+    other, vector::OTHERS, on_unexpected);
+
+/// A spurious interrupt is not in service: nothing to signal, nothing to save. Flags come back with IRETQ.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn spurious() -> ! {
+    naked_asm!("inc qword ptr gs:[{count}]", "iretq", count = const COUNTS + 8 * (vector::SPURIOUS as usize))
+}
+
+/// Stubs of a row of vectors that share a handler, each with its own counter.
+macro_rules! row {
+    ($(#[$doc:meta])* $row:ident: $base:expr, $make:ident, [$($name:ident = $number:expr),*]) => {
+        $($make!($name, $base + $number, $number);)*
+        $(#[$doc])*
+        pub(super) const $row: [super::idt::Stub; [$($number),*].len()] = [$($name),*];
+    };
+}
+
+/// A stub of one 8259 line, which the handler has to know.
+macro_rules! legacy {
+    ($name:ident, $vector:expr, $line:expr) => {
+        stub!($name, $vector, on_legacy::<$line>);
+    };
+}
+
+/// A stub of a vector that was given to nobody.
+macro_rules! unassigned {
+    ($name:ident, $vector:expr, $number:expr) => {
+        stub!($name, $vector, on_unexpected);
+    };
+}
+
+row!(
+    /// The sixteen lines of the 8259s. All are masked: what comes is spurious, or an emulator's mistake.
+    LEGACY: vector::LEGACY, legacy, [
+    line0 = 0, line1 = 1, line2 = 2, line3 = 3, line4 = 4, line5 = 5, line6 = 6, line7 = 7,
+    line8 = 8, line9 = 9, line10 = 10, line11 = 11, line12 = 12, line13 = 13, line14 = 14, line15 = 15]);
+
+row!(
+    /// Vectors between the assigned ones.
+    UNASSIGNED: 0x33, unassigned, [
+    v33 = 0, v34 = 1, v35 = 2, v36 = 3, v37 = 4, v38 = 5, v39 = 6, v3a = 7, v3b = 8, v3c = 9, v3d = 10, v3e = 11]);
+
+extern "C" fn on_timer() {
+    apic::end_of_interrupt();
+    (handlers().timer)();
+}
+
+extern "C" fn on_kick() {
+    apic::end_of_interrupt();
+    (handlers().kick)();
+}
+
+extern "C" fn on_apic_error() {
+    apic::note_errors();
+    apic::end_of_interrupt();
+}
+
+extern "C" fn on_legacy<const LINE: u8>() {
+    pic::end_of_interrupt(LINE);
+}
+
+extern "C" fn on_unexpected() {
+    apic::end_of_interrupt();
+}

@@ -1,0 +1,145 @@
+//! This CPU's one-shot timer: the local APIC's, by absolute TSC deadline where the CPU can, else by a count.
+//!
+//! A timer belongs to the CPU that arms it. It fires once, at vector [`crate::interrupts::vector::TIMER`], and is then
+//! disarmed. There is nothing periodic here, and no way to ask for it.
+
+mod calibrate;
+
+use crate::apic::registers::{self, Register};
+use crate::clock::{self, Scale};
+use crate::cpu;
+use crate::interrupts::vector;
+use core::arch::asm;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+/// How the timer is told when to fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mode {
+    /// By the TSC value at which to fire.
+    Deadline = 0,
+    /// By the number of timer ticks until then.
+    Oneshot = 1,
+}
+
+impl Mode {
+    /// As reports and the command line spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deadline => "deadline",
+            Self::Oneshot => "oneshot",
+        }
+    }
+}
+
+const IA32_TSC_DEADLINE: u32 = 0x6e0;
+const LVT_DEADLINE: u32 = 0b10 << 17;
+const LVT_ONESHOT: u32 = 0;
+const LVT_MASKED: u32 = 1 << 16;
+
+/// No deadline is later than this (36 years): the product below stays in range for every plausible TSC.
+const LATEST_NS: u64 = 1 << 60;
+
+static MODE: AtomicU8 = AtomicU8::new(Mode::Oneshot as u8);
+/// A [`Scale`]: ticks of whatever [`MODE`] counts, a nanosecond.
+static TICKS_PER_NS: AtomicU64 = AtomicU64::new(0);
+static HZ: AtomicU64 = AtomicU64::new(0);
+
+/// TSC deadlines were asked for, but the CPU has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoDeadline;
+
+impl core::fmt::Display for NoDeadline {
+    fn fmt(&self, out: &mut core::fmt::Formatter) -> core::fmt::Result {
+        out.write_str("this CPU's timer has no TSC deadline")
+    }
+}
+
+/// Chooses the mode for all CPUs and sets up the first one's timer, disarmed. After `apic::init` and `clock::init`.
+///
+/// # Errors
+/// Deadline mode was asked for and the CPU has none.
+pub fn init(wanted: Option<Mode>) -> Result<Mode, NoDeadline> {
+    let has_deadline = cpu::features().tsc_deadline;
+    let mode = wanted.unwrap_or(if has_deadline { Mode::Deadline } else { Mode::Oneshot });
+    let (hz, scale) = match mode {
+        Mode::Deadline if !has_deadline => return Err(NoDeadline),
+        Mode::Deadline => (clock::hz(), clock::ticks_scale()),
+        Mode::Oneshot => {
+            let hz = calibrate::count_hz();
+            (hz, clock::scale(hz, 1_000_000_000))
+        }
+    };
+    HZ.store(hz, Ordering::Relaxed);
+    TICKS_PER_NS.store(scale.value, Ordering::Relaxed);
+    MODE.store(mode as u8, Ordering::Relaxed);
+    init_this();
+    Ok(mode)
+}
+
+/// Sets up this CPU's timer in the mode that [`init`] chose, disarmed.
+pub(crate) fn init_this() {
+    registers::write(Register::DIVIDE, registers::DIVIDE_BY_1);
+    let kind = if mode() == Mode::Deadline { LVT_DEADLINE } else { LVT_ONESHOT };
+    registers::write(Register::LVT_TIMER, kind | u32::from(vector::TIMER));
+    // SAFETY: a fence only orders. In xAPIC mode the first deadline must not overtake the LVT write (SDM 3A 12.5.4.1).
+    unsafe { asm!("mfence", options(nostack, preserves_flags)) };
+    disarm();
+}
+
+/// Fires at `deadline_ns` on the clock's scale, or at once if that is past; replaces what was armed on this CPU.
+///
+/// May fire early, because a count has only 32 bits: the handler looks at the clock and arms again. Never fires late by
+/// more than two ticks and the interrupt's own latency. Interrupts off, or preemption off at least.
+#[inline(always)]
+pub fn arm(deadline_ns: u64) {
+    if MODE.load(Ordering::Relaxed) == Mode::Deadline as u8 {
+        // Never zero, which would disarm; a value that the TSC has passed fires at once.
+        write_deadline(scale().apply(deadline_ns.min(LATEST_NS)) + 1);
+    } else {
+        let wait_ns = deadline_ns.saturating_sub(clock::now_ns());
+        registers::write(Register::INITIAL_COUNT, count(wait_ns, scale()));
+    }
+}
+
+/// Forgets what was armed on this CPU. An interrupt that is already on its way still arrives.
+#[inline(always)]
+pub fn disarm() {
+    if MODE.load(Ordering::Relaxed) == Mode::Deadline as u8 {
+        write_deadline(0);
+    } else {
+        registers::write(Register::INITIAL_COUNT, 0);
+    }
+}
+
+/// The mode that [`init`] chose.
+pub fn mode() -> Mode {
+    if MODE.load(Ordering::Relaxed) == Mode::Deadline as u8 { Mode::Deadline } else { Mode::Oneshot }
+}
+
+/// Ticks a second of what the timer counts by.
+pub fn frequency_hz() -> u64 {
+    HZ.load(Ordering::Relaxed)
+}
+
+#[inline(always)]
+fn scale() -> Scale {
+    Scale { value: TICKS_PER_NS.load(Ordering::Relaxed) }
+}
+
+/// Ticks to count down: at least one, since zero would disarm, and at most what the register holds.
+#[inline(always)]
+fn count(wait_ns: u64, ticks_per_ns: Scale) -> u32 {
+    const LONGEST_NS: u64 = 1 << 40; // keeps the product in range
+    let ticks = ticks_per_ns.apply(wait_ns.min(LONGEST_NS)) + 1;
+    ticks.min(u32::MAX.into()) as u32
+}
+
+#[inline(always)]
+fn write_deadline(tsc: u64) {
+    // SAFETY: only in deadline mode, so that the MSR exists; it touches no memory.
+    unsafe {
+        asm!("wrmsr", in("ecx") IA32_TSC_DEADLINE, in("eax") tsc as u32, in("edx") (tsc >> 32) as u32,
+            options(nostack, preserves_flags));
+    }
+}
