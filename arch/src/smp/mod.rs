@@ -7,8 +7,9 @@
 //! ```text
 //!                  1 the CPU came in time            3 it is set up
 //!      Offered ───────────────────────▶ Accepted ───────────────────▶ Ready
-//!         │
-//!         └──────────────────────────▶ Withdrawn
+//!         │                               │
+//!         │                               └────────────────────────▶ Failed
+//!         └──────────────────────▶ Withdrawn       4 out of memory
 //!                  2 it did not
 //! ```
 //!
@@ -18,15 +19,15 @@
 
 mod icr;
 mod offer;
-mod temporary;
 mod trampoline;
 
 use crate::acpi::{Acpi, MAX_CPUS};
 use crate::boot::BootInfo;
+use crate::clock;
 use crate::memory::Stack;
 use arrayvec::ArrayVec;
 use core::fmt;
-use offer::Offer;
+use offer::{Offer, Outcome};
 
 /// Bytes of the stack that a CPU starts on, and keeps.
 const STACK_BYTES: usize = 32 << 10;
@@ -71,7 +72,8 @@ impl fmt::Display for Problem {
 pub struct Started {
     /// The CPUs that run, by index; the one that booted is first.
     pub online: ArrayVec<Cpu, MAX_CPUS>,
-    /// APIC ids of CPUs that did not come in time, or cannot be addressed (an id above 254 without x2APIC).
+    /// APIC ids of CPUs that did not come in time, cannot be addressed (an id above 254 without
+    /// x2APIC), or had no memory for their exception stacks.
     pub missing: ArrayVec<u32, MAX_CPUS>,
     /// Why some were not tried.
     pub problem: Option<Problem>,
@@ -79,9 +81,13 @@ pub struct Started {
 
 /// Starts up to `limit` CPUs in all, and returns when each of them is set up.
 ///
+/// The clock must run, the local APIC be on, and `timer::init` be done, since the others copy its choice.
 /// Every CPU that came calls `entry` with its index, with interrupts off, on a stack of its own, after
 /// `cpu::init_this`. Entries run at once and concurrently with the caller. To be called once, on the first
-/// CPU, when its local APIC is on and the clock runs.
+/// CPU.
+///
+/// # Panics
+/// If a CPU came up and then neither finished nor failed.
 pub fn start_others(info: &BootInfo, acpi: &Acpi, limit: usize, entry: fn(u32) -> !) -> Started {
     let first = icr::this_apic_id();
     let mut started = Started::default();
@@ -124,26 +130,39 @@ fn start(page: u32, started: &mut Started) {
     check_in(offers, started);
 }
 
-/// Withdraws the offers of those who did not come, numbers the others, and waits until they are ready.
+/// Withdraws the offers of those who did not come, and sets up the others, one after the other.
 fn check_in(offers: &[Offer], started: &mut Started) {
     for offer in offers {
-        if offer.withdraw() {
-            started.missing.push(offer.apic_id());
-            continue;
-        }
         let index = started.online.len() as u32;
-        started.online.push(Cpu { index, apic_id: offer.apic_id() });
-        offer.number(index);
+        let apic_id = offer.apic_id();
+        match set_up(offer, index) {
+            Outcome::Ready => started.online.push(Cpu { index, apic_id }),
+            Outcome::Withdrawn => started.missing.push(apic_id),
+            Outcome::OutOfMemory => {
+                started.missing.push(apic_id);
+                started.problem = Some(Problem::OutOfMemory);
+            }
+        }
     }
-    let ready = || offers.iter().all(|offer| offer.is_ready() || offer.is_withdrawn());
-    assert!(wait(PATIENCE_NS, ready), "a CPU came up and then got lost while it was set up");
+}
+
+/// Numbers a CPU that came, and waits until it is set up or has failed.
+///
+/// One that does neither would hold an index that is in use: there is no going on without it.
+fn set_up(offer: &Offer, index: u32) -> Outcome {
+    if offer.withdraw() {
+        return Outcome::Withdrawn;
+    }
+    offer.number(index);
+    wait(PATIENCE_NS, || offer.outcome().is_some());
+    offer.outcome().unwrap_or_else(|| panic!("CPU {index} came up and got lost while it was set up"))
 }
 
 /// Waits for `done`, but no longer than `ns`; tells whether it came true.
 fn wait(ns: u64, done: impl Fn() -> bool) -> bool {
-    let start = temporary::now_ns();
+    let start = clock::now_ns();
     while !done() {
-        if temporary::now_ns().saturating_sub(start) >= ns {
+        if clock::now_ns().saturating_sub(start) >= ns {
             return false;
         }
         core::hint::spin_loop();

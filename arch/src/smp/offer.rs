@@ -8,7 +8,8 @@ use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 pub(super) const OFFERED: u32 = 1;
 pub(super) const ACCEPTED: u32 = 2;
 const READY: u32 = 3;
-const WITHDRAWN: u32 = 4;
+const FAILED: u32 = 4;
+const WITHDRAWN: u32 = 5;
 
 /// What the trampoline needs to know of the layout.
 pub(super) const SIZE: usize = size_of::<Offer>();
@@ -17,6 +18,17 @@ pub(super) const STATE: usize = offset_of!(Offer, state);
 pub(super) const STACK: usize = offset_of!(Offer, stack);
 
 const NO_INDEX: u32 = u32::MAX;
+
+/// How an offer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The CPU is set up and runs.
+    Ready,
+    /// The CPU did not come in time.
+    Withdrawn,
+    /// The CPU came, but there was no memory to set it up; it halted.
+    OutOfMemory,
+}
 
 /// One CPU's offer.
 pub(super) struct Offer {
@@ -66,14 +78,15 @@ impl Offer {
         self.state.load(Ordering::Relaxed) == ACCEPTED
     }
 
-    pub(super) fn is_withdrawn(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == WITHDRAWN
-    }
-
-    /// Whether its CPU finished [`accept`]ing.
-    pub(super) fn is_ready(&self) -> bool {
-        // Acquire: pairs with the Release store of READY in `accept`; whatever the CPU set up is seen by the caller.
-        self.state.load(Ordering::Acquire) == READY
+    /// What became of the offer; `None` while its CPU is being set up.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        // Acquire: pairs with the Release store in `accept`; whatever the CPU set up is seen by the caller.
+        match self.state.load(Ordering::Acquire) {
+            READY => Some(Outcome::Ready),
+            FAILED => Some(Outcome::OutOfMemory),
+            WITHDRAWN => Some(Outcome::Withdrawn),
+            _ => None,
+        }
     }
 
     /// Withdraws the offer, unless the CPU came; tells whether it was withdrawn.
@@ -102,11 +115,14 @@ impl Offer {
 /// The first Rust on a CPU that accepted `offer`: on its own stack, SSE on, kernel page tables, interrupts off.
 pub(super) extern "C" fn accept(offer: &'static Offer) -> ! {
     let index = offer.wait_for_index();
-    super::temporary::init_this(index);
+    let state = if crate::cpu::init_this(index).is_ok() { READY } else { FAILED };
+    // Release: pairs with the Acquire load in `outcome`.
+    offer.state.store(state, Ordering::Release);
+    if state == FAILED {
+        crate::exit::halt();
+    }
     let entry = ENTRY.load(Ordering::Relaxed);
-    // Release: pairs with the Acquire load in `is_ready`.
-    offer.state.store(READY, Ordering::Release);
     // SAFETY: `make` stored a `fn(u32) -> !` there before any CPU was started.
-    let entry: fn(u32) -> ! = unsafe { core::mem::transmute::<usize, fn(u32) -> !>(entry) };
+    let entry = unsafe { core::mem::transmute::<usize, fn(u32) -> !>(entry) };
     entry(index)
 }
