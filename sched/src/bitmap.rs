@@ -1,100 +1,116 @@
-//! A set of CPUs that others add to and one takes from: words, and a summary of the words that aren't empty.
+//! A set of CPUs that others add to and one takes from.
 //!
-//! Any number of CPUs; with up to 64 there is one word and the summary isn't used.
+//! With up to 64 CPUs the set is one word. Beyond that the word is a summary: a bit for each of up to 64 further
+//! words that may not be empty, so that finding the members takes as long as there are members.
 
 use alloc::boxed::Box;
 
 use crate::id::CpuId;
 use crate::sync::{AtomicU64, Ordering};
 
+/// CPUs that a set can hold.
+pub const MAX_CPUS: usize = 64 * 64;
+
 /// A concurrent set of CPUs.
 #[derive(Debug)]
 pub struct Bitmap {
+    /// The members, or the summary where there are `words`.
+    top: AtomicU64,
+    /// The members, where one word doesn't hold them.
     words: Box<[AtomicU64]>,
-    summary: Box<[AtomicU64]>,
 }
 
 impl Bitmap {
     /// An empty set that can hold the CPUs `0..cpus`.
+    ///
+    /// # Panics
+    /// With more than [`MAX_CPUS`].
     pub fn new(cpus: usize) -> Self {
-        let words = cpus.div_ceil(64).max(1);
-        let zeroed = |count| (0..count).map(|_| AtomicU64::new(0)).collect();
-        Self { words: zeroed(words), summary: zeroed(if words > 1 { words.div_ceil(64) } else { 0 }) }
+        assert!(cpus <= MAX_CPUS, "a set of CPUs holds up to {MAX_CPUS}");
+        let words = if cpus <= 64 { 0 } else { cpus.div_ceil(64) };
+        Self { top: AtomicU64::new(0), words: (0..words).map(|_| AtomicU64::new(0)).collect() }
+    }
+
+    /// The word that holds `cpu`'s bit.
+    #[inline]
+    fn word(&self, cpu: CpuId) -> &AtomicU64 {
+        if self.words.is_empty() { &self.top } else { &self.words[cpu.index() / 64] }
     }
 
     /// Whether the set may have members. A member added before a fence that this call follows is seen.
     #[inline]
     pub fn any(&self) -> bool {
-        let level = if self.summary.is_empty() { &self.words } else { &self.summary };
-        level.iter().any(|word| word.load(Ordering::Relaxed) != 0)
+        self.top.load(Ordering::Relaxed) != 0
     }
 
     /// Whether `cpu` is a member.
     #[inline]
     pub fn contains(&self, cpu: CpuId) -> bool {
-        self.words[cpu.index() / 64].load(Ordering::Relaxed) & bit(cpu.index()) != 0
+        self.word(cpu).load(Ordering::Relaxed) & bit(cpu.index()) != 0
     }
 
     /// Adds `cpu`. What was written before is seen by whoever takes or removes the member.
     #[inline]
     pub fn insert(&self, cpu: CpuId) {
-        let word = cpu.index() / 64;
         // Release pairs with the Acquire of `take` and `remove`.
-        self.words[word].fetch_or(bit(cpu.index()), Ordering::Release);
-        if !self.summary.is_empty() {
+        self.word(cpu).fetch_or(bit(cpu.index()), Ordering::Release);
+        if !self.words.is_empty() {
             // Unconditional, and Release: a `take` whose swap of the summary comes later sees the word.
-            self.summary[word / 64].fetch_or(bit(word), Ordering::Release);
+            self.top.fetch_or(bit(cpu.index() / 64), Ordering::Release);
         }
     }
 
     /// Removes `cpu` and answers whether it was a member: of several removers one wins.
+    ///
+    /// The summary is left: it may overstate, until [`Bitmap::settle`].
     #[inline]
     pub fn remove(&self, cpu: CpuId) -> bool {
         if !self.contains(cpu) {
             return false;
         }
-        // Acquire pairs with `insert`'s Release. The summary is left: it may only overstate.
-        let before = self.words[cpu.index() / 64].fetch_and(!bit(cpu.index()), Ordering::Acquire);
+        // Acquire pairs with `insert`'s Release.
+        let before = self.word(cpu).fetch_and(!bit(cpu.index()), Ordering::Acquire);
         before & bit(cpu.index()) != 0
     }
 
     /// Takes every member out and calls `visit` with each, lowest first within a word.
     #[inline]
     pub fn take(&self, mut visit: impl FnMut(CpuId)) {
-        if self.summary.is_empty() {
-            return self.take_word(0, &mut visit);
+        // Acquire pairs with `insert`'s Release: what was written before the bit was set is seen.
+        let top = self.top.swap(0, Ordering::Acquire);
+        if self.words.is_empty() {
+            return each_bit(top, |low| visit(CpuId(low as u32)));
         }
-        for (index, summary) in self.summary.iter().enumerate() {
-            if summary.load(Ordering::Relaxed) != 0 {
-                // Acquire pairs with `insert`'s Release on the summary: its word bits are seen below.
-                let words = summary.swap(0, Ordering::Acquire);
-                each_bit(words, |word| self.take_word(index * 64 + word, &mut visit));
-            }
-        }
-    }
-
-    #[inline]
-    fn take_word(&self, index: usize, visit: &mut impl FnMut(CpuId)) {
-        // Acquire pairs with `insert`'s Release: the inbox was pushed to before its bit was set.
-        let members = self.words[index].swap(0, Ordering::Acquire);
-        each_bit(members, |low| visit(CpuId((index * 64 + low) as u32)));
+        each_bit(top, |index| {
+            // Acquire, as above.
+            let members = self.words[index].swap(0, Ordering::Acquire);
+            each_bit(members, |low| visit(CpuId((index * 64 + low) as u32)));
+        });
     }
 
     /// The first member for which `want` holds, by a plain look: it may be gone when the caller acts.
     #[inline]
     pub fn find(&self, mut want: impl FnMut(CpuId) -> bool) -> Option<CpuId> {
-        for (index, word) in self.words.iter().enumerate() {
-            let mut members = word.load(Ordering::Relaxed);
-            while members != 0 {
-                let cpu = CpuId((index * 64) as u32 + members.trailing_zeros());
-                if want(cpu) {
-                    return Some(cpu);
-                }
-                members &= members - 1;
-            }
+        if self.words.is_empty() {
+            return find_bit(self.top.load(Ordering::Relaxed), 0, &mut want);
         }
-        None
+        let words = self.words.iter().enumerate();
+        words.map(|(index, word)| (index as u32, word.load(Ordering::Relaxed))).find_map(|(index, word)| {
+            if word == 0 { None } else { find_bit(word, index * 64, &mut want) }
+        })
     }
+}
+
+#[inline]
+fn find_bit(mut members: u64, base: u32, want: &mut impl FnMut(CpuId) -> bool) -> Option<CpuId> {
+    while members != 0 {
+        let cpu = CpuId(base + members.trailing_zeros());
+        if want(cpu) {
+            return Some(cpu);
+        }
+        members &= members - 1;
+    }
+    None
 }
 
 #[inline]

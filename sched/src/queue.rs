@@ -54,42 +54,49 @@ impl RunQueue {
 
     /// Adds a task.
     #[inline]
-    pub fn push(&mut self, tasks: &[Task], slot: u32, key: u64) {
-        self.count(&tasks[slot as usize], 1);
-        self.heap.push(Entry { key, slot, tag: 0 }, |entry, at| tasks[entry.slot as usize].set_place(at));
+    pub fn push(&mut self, task: &Task, slot: u32, key: u64) {
+        let entry = entry(task, slot, key);
+        self.count(entry, 1);
+        self.heap.push(entry);
     }
 
     /// Takes the task with the least key.
     #[inline]
-    pub fn pop(&mut self, tasks: &[Task]) -> Option<u32> {
-        let entry = self.heap.pop(|entry, at| tasks[entry.slot as usize].set_place(at))?;
-        self.count(&tasks[entry.slot as usize], -1);
+    pub fn pop(&mut self) -> Option<u32> {
+        let entry = self.heap.pop()?;
+        self.count(entry, -1);
         Some(entry.slot)
     }
 
-    /// Takes the first task and adds another.
+    /// Takes the first task and adds another. The queue must not be empty.
     #[inline]
-    pub fn replace_first(&mut self, tasks: &[Task], slot: u32, key: u64) -> u32 {
-        let entry = Entry { key, slot, tag: 0 };
-        let first = self.heap.replace_first(entry, |entry, at| tasks[entry.slot as usize].set_place(at));
-        self.count(&tasks[first.slot as usize], -1);
-        self.count(&tasks[slot as usize], 1);
+    pub fn replace_first(&mut self, task: &Task, slot: u32, key: u64) -> u32 {
+        let added = entry(task, slot, key);
+        let first = self.heap.replace_first(added);
+        if first.tag != added.tag {
+            self.count(first, -1);
+            self.count(added, 1);
+        }
         first.slot
     }
 
-    /// Takes a task that waits here.
-    pub fn remove(&mut self, tasks: &[Task], slot: u32) {
-        let task = &tasks[slot as usize];
-        let gone = self.heap.remove(task.place(), |entry, at| tasks[entry.slot as usize].set_place(at));
-        debug_assert_eq!(gone.slot, slot, "a task's place is where it waits");
-        self.count(task, -1);
+    /// Takes a task that waits here. O(n).
+    pub fn remove(&mut self, slot: u32) {
+        let index = self.heap.entries().iter().position(|entry| entry.slot == slot);
+        let entry = self.heap.remove(index.expect("a task that waits here is in the queue"));
+        self.count(entry, -1);
     }
 
-    /// Keeps the sums. A task leaves as what it came as, movable or not: its affinity may change meanwhile.
+    /// Keeps the sums. A task leaves as what it came as: its weight and affinity may change meanwhile.
     #[inline]
-    fn count(&mut self, task: &Task, sign: i64) {
-        self.weight = self.weight.wrapping_add_signed(sign * i64::from(task.weight()));
-        let movable = if sign > 0 { task.mark_movable() } else { task.was_movable() };
-        self.movable = self.movable.wrapping_add_signed(sign as i32 * i32::from(movable));
+    fn count(&mut self, entry: Entry, sign: i64) {
+        self.weight = self.weight.wrapping_add_signed(sign * i64::from(entry.tag >> 1));
+        self.movable = self.movable.wrapping_add_signed(sign as i32 * (entry.tag & 1) as i32);
     }
+}
+
+/// A queue entry: its tag holds the task's weight, and whether it's movable in the lowest bit.
+#[inline]
+fn entry(task: &Task, slot: u32, key: u64) -> Entry {
+    Entry { key, slot, tag: task.weight() << 1 | u32::from(task.affinity().is_movable()) }
 }

@@ -14,11 +14,11 @@ use crate::sync::{AtomicU32, Ordering, Owned};
 /// The weight of a task of normal priority. A task of twice the weight gets twice the CPU time.
 pub const NORMAL_WEIGHT: u32 = 1024;
 
+/// The largest weight; larger ones are taken as this.
+pub const MAX_WEIGHT: u32 = 1 << 24;
+
 /// Fixed point of [`Task::inverse`]: 2^20 is the inverse of the normal weight.
 pub const INVERSE_SHIFT: u32 = 20;
-
-/// Says that a task is in no run queue.
-const NOT_QUEUED: u32 = u32::MAX;
 
 /// A task's slot.
 #[derive(Debug)]
@@ -32,10 +32,6 @@ pub struct Task {
     affinity: AtomicU32,
     /// The CPU that the task was last owned by.
     cpu: AtomicU32,
-    /// The task's place in its run queue (owner).
-    place: AtomicU32,
-    /// Whether the run queue counts the task as movable (owner).
-    movable: AtomicU32,
     /// Whether the task goes from one run queue to another, lag and all (owner).
     in_transit: AtomicU32,
     /// The number of the timer that is armed for the task; a timer of any other number is stale.
@@ -47,6 +43,8 @@ pub struct Task {
     pub meter: Meter,
     /// CPU time used over weight, comparable within one CPU's frame (owner).
     pub(crate) virtual_time: Owned,
+    /// The virtual time up to which `measure` counts; what came after is yet to be added (owner).
+    pub(crate) folded: Owned,
     /// The decaying measure of CPU time over weight, in the scale of its epoch (owner).
     pub(crate) measure: Owned,
     /// The epoch of `measure` (owner).
@@ -82,14 +80,13 @@ impl Task {
             link: AtomicU32::new(0),
             affinity: AtomicU32::new(Affinity::ANY.to_word()),
             cpu: AtomicU32::new(0),
-            place: AtomicU32::new(NOT_QUEUED),
-            movable: AtomicU32::new(0),
             in_transit: AtomicU32::new(0),
             timer: AtomicU32::new(0),
             weight: AtomicU32::new(NORMAL_WEIGHT),
             inverse: Owned::new(1 << INVERSE_SHIFT),
             meter: Meter::new(),
             virtual_time: Owned::new(0),
+            folded: Owned::new(0),
             measure: Owned::new(0),
             epoch: Owned::new(0),
             switches: Owned::new(0),
@@ -106,6 +103,7 @@ impl Task {
         self.meter.reset();
         for field in [
             &self.virtual_time,
+            &self.folded,
             &self.measure,
             &self.epoch,
             &self.switches,
@@ -119,7 +117,7 @@ impl Task {
     }
 
     fn set_weight(&self, weight: u32) {
-        let weight = weight.max(1);
+        let weight = weight.clamp(1, MAX_WEIGHT);
         self.weight.store(weight, Ordering::Relaxed);
         self.inverse.set((u64::from(NORMAL_WEIGHT) << INVERSE_SHIFT) / u64::from(weight));
     }
@@ -162,31 +160,6 @@ impl Task {
     #[inline]
     pub(crate) fn set_cpu(&self, cpu: CpuId) {
         self.cpu.store(cpu.0, Ordering::Relaxed);
-    }
-
-    #[inline]
-    pub(crate) fn set_place(&self, place: usize) {
-        self.place.store(place as u32, Ordering::Relaxed);
-    }
-
-    /// The task's place in its owner's run queue. The owner only.
-    #[inline]
-    pub(crate) fn place(&self) -> usize {
-        self.place.load(Ordering::Relaxed) as usize
-    }
-
-    /// Notes that the task is queued as movable or not, by its affinity at this moment, and says which.
-    #[inline]
-    pub(crate) fn mark_movable(&self) -> bool {
-        let movable = self.affinity().is_movable();
-        self.movable.store(u32::from(movable), Ordering::Relaxed);
-        movable
-    }
-
-    /// What [`Task::mark_movable`] said when the task was queued.
-    #[inline]
-    pub(crate) fn was_movable(&self) -> bool {
-        self.movable.load(Ordering::Relaxed) != 0
     }
 
     /// Notes whether the task's next arrival is from another run queue.

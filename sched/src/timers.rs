@@ -35,7 +35,7 @@ impl Timers {
             self.sweep(tasks);
         }
         let tag = tasks[slot as usize].next_timer();
-        self.heap.push(Entry { key: deadline.0, slot, tag }, |_, _| ());
+        self.heap.push(Entry { key: deadline.0, slot, tag });
     }
 
     /// Cancels a task's timer, wherever it was armed; called on the CPU where the task is.
@@ -51,7 +51,7 @@ impl Timers {
     #[inline]
     pub fn pop_due(&mut self, tasks: &[Task], now: Nanos) -> Option<u32> {
         while self.first() <= now {
-            let entry = self.heap.pop(|_, _| ())?;
+            let entry = self.heap.pop()?;
             if is_current(tasks, &entry) {
                 return Some(entry.slot);
             }
@@ -61,7 +61,7 @@ impl Timers {
     }
 
     fn sweep(&mut self, tasks: &[Task]) {
-        self.heap.retain(|entry| is_current(tasks, entry), |_, _| ());
+        self.heap.retain(|entry| is_current(tasks, entry));
         self.stale = 0;
     }
 }

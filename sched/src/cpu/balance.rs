@@ -10,7 +10,8 @@
 //! **By lag.** Where sums can't be made more equal (three equal loops on two CPUs), fairness takes turns: the
 //! task that is owed most moves to the CPU whose virtual time is furthest ahead, once the gap exceeds a
 //! slice and the two CPUs merely trade places by it. It carries its lag, so it runs there at once until it
-//! has caught up.
+//! has caught up. Beyond two slices it moves even if that makes the sums less equal: weights such as
+//! {4, 4} against {2, 2, 1, 1} can be no more equal by any single move, and would stay wrong for ever.
 //!
 //! Both are looked at when the CPU reschedules anyway, at most once a slice: no timer is armed for them.
 
@@ -102,15 +103,22 @@ impl Cpu<'_> {
         (weight + u64::from(task.weight()) < self.weight()).then_some(target)
     }
 
-    /// The CPU furthest ahead in virtual time, if `task` is behind it by more than a slice and the two CPUs
-    /// trade loads by its move.
+    /// The CPU furthest ahead in virtual time, if `task` is behind it by more than a slice of CPU time and the
+    /// two CPUs trade loads by its move; by more than two if they don't.
     fn luckier(&self, task: &Task, now: Nanos) -> Option<CpuId> {
         let behind = self.policy.progress(task)?;
         let limit = self.weight();
-        let loads = self.others(task).map(|cpu| (cpu, &*self.shared.mailbox(cpu).load));
-        let trading = loads.filter(|(_, load)| load.weight() + u64::from(task.weight()) <= limit);
-        let (progress, target) = trading.map(|(cpu, load)| (load.progress_at(now), cpu)).max()?;
-        (progress.saturating_sub(behind) > self.shared.config.slice().0).then_some(target)
+        let slice = self.shared.config.slice().0;
+        // In virtual time a heavy task's slice is shorter, and a light one's share is so small that a whole
+        // slice of it is much.
+        let slice = slice.min(task.weighted(slice));
+        let gaps = self.others(task).filter_map(|cpu| {
+            let load = &*self.shared.mailbox(cpu).load;
+            let gap = load.progress_at(now).saturating_sub(behind);
+            let trade = load.weight() + u64::from(task.weight()) <= limit;
+            (gap > if trade { slice } else { slice * 2 }).then_some((gap, cpu))
+        });
+        gaps.max().map(|(_, target)| target)
     }
 
     /// The other CPUs where `task` may run.
@@ -126,5 +134,7 @@ impl Cpu<'_> {
         self.mailbox().stats.given.add(1);
         let outcome = self.post(slot, target, now);
         self.remember_kick(outcome);
+        // Others go by what is published, and this CPU may have no reason to reschedule any time soon.
+        self.publish_load(now);
     }
 }

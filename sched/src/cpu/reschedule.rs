@@ -182,7 +182,7 @@ impl Cpu<'_> {
 
     /// Publishes what balance and placement read.
     #[inline]
-    fn publish_load(&self, now: Nanos) {
+    pub(super) fn publish_load(&self, now: Nanos) {
         let (weight, progress) = if self.is_idle() {
             (0, 0)
         } else {

@@ -8,10 +8,12 @@
 //! exact. The decaying measure has its say when a task arrives: it decides how far behind or ahead of the
 //! others' virtual time the task starts, which is what recent history is for.
 //!
-//! **Arrival.** Against the runnable task with the least virtual time, an arriving one starts behind by the
-//! difference of their measures, but by at most one slice plus its own measure: a task earns credit by what
-//! it ran lately, so that one that wants half the CPU gets half, while neither sleeping for long nor
-//! spawning pays more than a slice. It starts ahead by at most one slice, so that a wakeup never waits for
+//! **Arrival.** Against the runnable task with the least virtual time, an arriving one with the smaller
+//! measure starts behind: by what it's behind in virtual time or by the difference of their measures,
+//! whichever is more (the one doesn't fade, the other is right whatever CPU the task comes from), but by at
+//! most one slice plus its own measure. A task earns credit by what it ran lately, so that one that wants
+//! half the CPU gets half in bursts of any length, while neither sleeping for long nor spawning pays more
+//! than a slice. One with the larger measure starts ahead by at most one slice, so that a wakeup never waits for
 //! long.
 //!
 //! **Running.** A task runs until it is ahead of the next by the hysteresis. That moment is known exactly, so
@@ -20,7 +22,7 @@
 
 use super::{Arrival, Policy, Running};
 use crate::config::Config;
-use crate::decay::Decay;
+use crate::decay::{Decay, displace};
 use crate::task::Task;
 use crate::time::Nanos;
 
@@ -55,7 +57,8 @@ impl Fair {
         let slice = task.weighted(self.hysteresis * 2);
         let start = least.virtual_time.get();
         if mine <= theirs {
-            start.saturating_sub((theirs - mine).min(slice + mine))
+            let behind = start.saturating_sub(task.virtual_time.get());
+            start.saturating_sub((theirs - mine).max(behind).min(slice + mine))
         } else {
             start + (mine - theirs).min(slice)
         }
@@ -72,10 +75,7 @@ impl Fair {
 impl Policy for Fair {
     #[inline]
     fn charge(&mut self, task: &Task, from: Nanos, to: Nanos) {
-        self.decay.advance(to);
         self.decay.charge(task, from, to);
-        task.virtual_time.add(task.weighted(to.since(from).0));
-        self.floor = task.virtual_time.get();
     }
 
     #[inline]
@@ -88,8 +88,14 @@ impl Policy for Fair {
             (Arrival::Migrated, None) => task.virtual_time.get(),
             (_, None) => self.floor,
         };
-        task.virtual_time.set(key);
+        displace(task, key);
         key
+    }
+
+    #[inline]
+    fn depart(&mut self, task: &Task) {
+        self.decay.fold(task);
+        self.floor = task.virtual_time.get();
     }
 
     #[inline]
@@ -106,7 +112,7 @@ impl Policy for Fair {
 
     #[inline]
     fn preempted_by(&mut self, arrival: &Task) {
-        arrival.virtual_time.add(arrival.weighted(self.penalty));
+        displace(arrival, arrival.virtual_time.get() + arrival.weighted(self.penalty));
     }
 
     #[inline]

@@ -50,6 +50,9 @@ pub trait Policy {
     /// (the running one included), if there is one.
     fn arrive(&mut self, task: &Task, why: Arrival, least: Option<&Task>, now: Nanos) -> u64;
 
+    /// Called when the running task blocks or exits.
+    fn depart(&mut self, _task: &Task) {}
+
     /// How much longer the running task may run before the waiting one with the least key must.
     fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos;
 
@@ -137,6 +140,11 @@ impl Policy for AnyPolicy {
     #[inline]
     fn arrive(&mut self, task: &Task, why: Arrival, least: Option<&Task>, now: Nanos) -> u64 {
         delegate!(self, policy => policy.arrive(task, why, least, now))
+    }
+
+    #[inline]
+    fn depart(&mut self, task: &Task) {
+        delegate!(self, policy => policy.depart(task));
     }
 
     #[inline]
