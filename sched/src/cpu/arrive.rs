@@ -11,7 +11,7 @@ impl<'a> Cpu<'a> {
     /// Takes in all that has arrived and all that is due.
     #[inline]
     pub(super) fn collect(&mut self, now: Nanos) {
-        if self.mailbox().pending.any() {
+        if self.mailbox.pending.any() {
             self.drain(now);
         }
         if self.timers.first() <= now {
@@ -21,7 +21,7 @@ impl<'a> Cpu<'a> {
 
     /// Queues what other CPUs posted. A task that may not run here is passed on, never dropped.
     fn drain(&mut self, now: Nanos) {
-        let (shared, mailbox) = (self.shared, self.mailbox());
+        let (shared, mailbox) = (self.shared, self.mailbox);
         mailbox.take(&shared.tasks, |slot| {
             let task = &shared.tasks[slot as usize];
             if !task.affinity().allows(self.id) {
@@ -54,14 +54,14 @@ impl<'a> Cpu<'a> {
         if task.cpu() != self.id {
             task.set_cpu(self.id);
             task.migrations.add(1);
-            self.mailbox().stats.migrations.add(1);
+            self.mailbox.stats.migrations.add(1);
         }
         if self.is_idle() && self.queue.is_empty() {
             self.catch_up(now);
         }
         let key = self.policy.arrive(task, why, self.least(), now);
         let preempts = !self.is_idle() && self.policy.preempts(key, self.running());
-        self.queue.push(&self.shared.tasks, slot, key);
+        self.queue.push(task, slot, key);
         if preempts {
             self.policy.preempted_by(task);
         }
@@ -75,7 +75,7 @@ impl<'a> Cpu<'a> {
     /// The runnable task that is owed most: the first in the queue, or the running one.
     #[inline]
     fn least(&self) -> Option<&'a Task> {
-        let running = (!self.is_idle()).then(|| self.task(self.current));
+        let running = (!self.is_idle()).then(|| self.running);
         match (self.queue.first(), running) {
             (Some((key, slot)), Some(running)) => {
                 let ahead = self.policy.progress(running).is_some_and(|mine| mine < key);

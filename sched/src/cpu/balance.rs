@@ -65,7 +65,7 @@ impl Cpu<'_> {
         self.shared.overloaded.remove(self.id);
         if self.shared.idle.any() {
             if let Some(next) = self.shared.overloaded.find(|cpu| cpu != self.id) {
-                self.mailbox().stats.kicks_sent.add(1);
+                self.mailbox.stats.kicks_sent.add(1);
                 self.kicks.insert(next);
             }
         }
@@ -92,8 +92,9 @@ impl Cpu<'_> {
     }
 
     /// The sum of weights here, the running task's included.
-    fn weight(&self) -> u64 {
-        self.queue.weight() + u64::from(self.task(self.current).weight())
+    #[inline]
+    pub(super) fn weight(&self) -> u64 {
+        self.queue.weight() + u64::from(self.running.weight())
     }
 
     /// The lightest CPU that stays lighter than this one if it takes `task`.
@@ -129,11 +130,12 @@ impl Cpu<'_> {
 
     /// Posts a waiting task to another CPU, lag and all.
     fn give(&mut self, slot: u32, target: CpuId, now: Nanos) {
-        self.queue.remove(&self.shared.tasks, slot);
+        self.queue.remove(slot);
         self.task(slot).set_in_transit(true);
-        self.mailbox().stats.given.add(1);
+        self.mailbox.stats.given.add(1);
         let outcome = self.post(slot, target, now);
         self.remember_kick(outcome);
+        self.published = u64::MAX;
         // Others go by what is published, and this CPU may have no reason to reschedule any time soon.
         self.publish_load(now);
     }

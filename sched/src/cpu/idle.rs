@@ -19,7 +19,7 @@ impl Cpu<'_> {
     #[inline]
     pub fn enter_idle(&mut self, now: Nanos) {
         debug_assert!(self.is_idle() && self.queue.is_empty());
-        self.mailbox().attention.raise(Notice::Polling);
+        self.mailbox.attention.raise(Notice::Polling);
         if self.shared.idle.contains(self.id) {
             return;
         }
@@ -38,7 +38,7 @@ impl Cpu<'_> {
     #[cold]
     fn ask_for_work(&mut self) {
         if let Some(victim) = self.shared.overloaded.find(|cpu| cpu != self.id) {
-            self.mailbox().stats.kicks_sent.add(1);
+            self.mailbox.stats.kicks_sent.add(1);
             self.remember_kick(WakeOutcome::Kick(victim));
         }
     }
@@ -46,13 +46,13 @@ impl Cpu<'_> {
     /// Whether something was posted. For polling, with interrupts on or off.
     #[inline]
     pub fn has_work(&self) -> bool {
-        self.mailbox().pending.any()
+        self.mailbox.pending.any()
     }
 
     /// Ends polling: whether the CPU may halt. If not, or after the halt, [`Cpu::reschedule`] must follow.
     #[inline]
     pub fn may_halt(&mut self) -> bool {
-        self.mailbox().attention.lower(Notice::Halted);
+        self.mailbox.attention.lower(Notice::Halted);
         !self.has_work()
     }
 
@@ -60,7 +60,7 @@ impl Cpu<'_> {
     #[inline]
     pub(super) fn leave_idle(&mut self) {
         self.shared.idle.remove(self.id);
-        self.mailbox().attention.raise(Notice::Busy(self.armed));
+        self.mailbox.attention.raise(Notice::Busy(self.armed));
     }
 
     /// Brings the virtual time of a CPU that was idle for long to that of the furthest busy one, so that

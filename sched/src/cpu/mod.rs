@@ -48,9 +48,13 @@ enum Leaving {
 #[derive(Debug)]
 pub struct Cpu<'a> {
     shared: &'a Shared,
+    /// This CPU's own mailbox.
+    mailbox: &'a Mailbox,
     id: CpuId,
     /// The slot of the task that runs; the CPU's own number when it's idle.
     current: u32,
+    /// That task.
+    running: &'a Task,
     /// The slot that the last switch left, and what's to become of it.
     left: (u32, Leaving),
     queue: RunQueue,
@@ -64,6 +68,8 @@ pub struct Cpu<'a> {
     preempt: bool,
     /// The deadline that the timer is armed for.
     armed: Nanos,
+    /// The sum of weights that was published last; [`u64::MAX`] where more than that has changed.
+    published: u64,
     /// Whether this CPU is in the set of overloaded ones.
     overloaded: bool,
     /// When to compare loads again.
@@ -83,8 +89,10 @@ impl<'a> Cpu<'a> {
         task.meter.start(now);
         Self {
             shared,
+            mailbox: shared.mailbox(id),
             id,
             current: idle,
+            running: task,
             left: (idle, Leaving::Nothing),
             queue: RunQueue::new(shared.slots()),
             policy: AnyPolicy::new(&shared.config),
@@ -93,6 +101,7 @@ impl<'a> Cpu<'a> {
             dispatched: now,
             preempt: false,
             armed: Nanos::NEVER,
+            published: u64::MAX,
             overloaded: false,
             next_balance: Nanos::ZERO,
             idle_since: now,
@@ -142,7 +151,7 @@ impl<'a> Cpu<'a> {
     /// This CPU's shared face.
     #[inline]
     pub fn mailbox(&self) -> &'a Mailbox {
-        self.shared.mailbox(self.id)
+        self.mailbox
     }
 
     #[inline]
@@ -158,14 +167,14 @@ impl<'a> Cpu<'a> {
     /// The running task and how long it has run, for the policy.
     #[inline]
     fn running(&self) -> Running<'a> {
-        Running { task: self.task(self.current), ran: self.charged.since(self.dispatched) }
+        Running { task: self.running, ran: self.charged.since(self.dispatched) }
     }
 
     /// Charges the running task up to `now`. The idle task isn't charged: its meter tells all.
     #[inline]
     fn charge(&mut self, now: Nanos) {
         if !self.is_idle() && now > self.charged {
-            self.policy.charge(self.task(self.current), self.charged, now);
+            self.policy.charge(self.running, self.charged, now);
         }
         self.charged = self.charged.max(now);
     }

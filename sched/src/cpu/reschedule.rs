@@ -71,11 +71,12 @@ impl Cpu<'_> {
     /// Notes that the timer interrupt came: nothing is armed any more. [`Cpu::reschedule`] must follow.
     #[inline]
     pub fn timer_fired(&mut self) {
-        self.mailbox().stats.timer_interrupts.add(1);
+        self.mailbox.stats.timer_interrupts.add(1);
         self.armed = Nanos::NEVER;
+        self.published = u64::MAX;
         if !self.is_idle() {
             // Less attentive, so before the drain that follows in `reschedule`.
-            self.mailbox().attention.lower(Notice::Busy(Nanos::NEVER));
+            self.mailbox.attention.lower(Notice::Busy(Nanos::NEVER));
         }
     }
 
@@ -86,12 +87,12 @@ impl Cpu<'_> {
             return self.pop().unwrap_or(self.current);
         }
         match reason {
-            Reason::Block if self.task(self.current).state.begin_block() => self.leave(Leaving::Blocking),
+            Reason::Block if self.running.state.begin_block() => self.leave(Leaving::Blocking),
             Reason::Exit => {
-                self.task(self.current).state.exit();
+                self.running.state.exit();
                 self.leave(Leaving::Exiting)
             }
-            _ if !self.task(self.current).affinity().allows(self.id) => self.leave(Leaving::Moving),
+            _ if !self.running.affinity().allows(self.id) => self.leave(Leaving::Moving),
             Reason::Yield => self.give_way(now),
             _ => self.preempted(now),
         }
@@ -99,11 +100,12 @@ impl Cpu<'_> {
 
     #[inline]
     fn pop(&mut self) -> Option<u32> {
-        self.queue.pop(&self.shared.tasks)
+        self.queue.pop()
     }
 
     #[inline]
     fn leave(&mut self, leaving: Leaving) -> u32 {
+        self.policy.depart(self.running);
         self.left.1 = leaving;
         self.pop().unwrap_or(self.id.0)
     }
@@ -122,8 +124,8 @@ impl Cpu<'_> {
     fn preempted(&mut self, now: Nanos) -> u32 {
         match self.queue.first() {
             Some((key, _)) if self.preempt || self.policy.remaining(self.running(), key) <= SLACK => {
-                self.mailbox().stats.preemptions.add(1);
-                self.task(self.current).preemptions.add(1);
+                self.mailbox.stats.preemptions.add(1);
+                self.running.preemptions.add(1);
                 self.exchange(Arrival::Preempted, now)
             }
             _ => self.current,
@@ -133,23 +135,23 @@ impl Cpu<'_> {
     /// Queues the running task in exchange for the first waiting one.
     #[inline]
     fn exchange(&mut self, why: Arrival, now: Nanos) -> u32 {
-        let key = self.policy.arrive(self.task(self.current), why, None, now);
-        self.queue.replace_first(&self.shared.tasks, self.current, key)
+        let key = self.policy.arrive(self.running, why, None, now);
+        self.queue.replace_first(self.running, self.current, key)
     }
 
     /// Records that this CPU switches to `slot`.
     #[inline]
     fn dispatch(&mut self, slot: u32, now: Nanos) -> Next {
-        let (prev, next) = (self.task(self.current), self.task(slot));
+        let (prev, next) = (self.running, self.task(slot));
         prev.meter.stop(now);
         next.meter.start(now);
         next.switches.add(1);
-        self.mailbox().stats.switches.add(1);
+        self.mailbox.stats.switches.add(1);
         if self.is_idle() {
             self.leave_idle();
         }
         self.left.0 = self.current;
-        self.current = slot;
+        (self.current, self.running) = (slot, next);
         self.dispatched = now;
         Next::Switch(self.task_id(slot))
     }
@@ -165,9 +167,9 @@ impl Cpu<'_> {
         }
         self.armed = deadline;
         if !self.is_idle() {
-            self.mailbox().attention.raise(Notice::Busy(deadline));
+            self.mailbox.attention.raise(Notice::Busy(deadline));
         }
-        self.mailbox().stats.timer_writes.add(1);
+        self.mailbox.stats.timer_writes.add(1);
         Arm::At(deadline)
     }
 
@@ -180,17 +182,21 @@ impl Cpu<'_> {
         }
     }
 
-    /// Publishes what balance and placement read.
+    /// Publishes what balance and placement read, if the sum of weights has changed. As long as it hasn't,
+    /// readers know the progress: it advances at the same rate whoever runs.
     #[inline]
-    pub(super) fn publish_load(&self, now: Nanos) {
-        let (weight, progress) = if self.is_idle() {
-            (0, 0)
-        } else {
-            let current = self.task(self.current);
-            let mine = self.policy.progress(current).unwrap_or(0);
-            let first = self.queue.first().map_or(mine, |(key, _)| key);
-            (self.queue.weight() + u64::from(current.weight()), mine.min(first))
-        };
-        self.mailbox().load.publish(weight, progress, now);
+    pub(super) fn publish_load(&mut self, now: Nanos) {
+        let weight = if self.is_idle() { 0 } else { self.weight() };
+        if weight != self.published {
+            self.published = weight;
+            self.mailbox.load.publish(weight, self.progress(), now);
+        }
+    }
+
+    /// The virtual time of the runnable task that has had least; 0 when idle.
+    #[inline]
+    fn progress(&self) -> u64 {
+        let mine = if self.is_idle() { 0 } else { self.policy.progress(self.running).unwrap_or(0) };
+        self.queue.first().map_or(mine, |(key, _)| mine.min(key))
     }
 }

@@ -37,7 +37,7 @@ impl Cpu<'_> {
             Woken::Gone => WakeOutcome::Gone,
             Woken::Noticed => WakeOutcome::Already,
             Woken::Claimed => {
-                self.mailbox().stats.wakeups.add(1);
+                self.mailbox.stats.wakeups.add(1);
                 self.send(task.slot, now)
             }
         }
@@ -109,7 +109,7 @@ impl Cpu<'_> {
     /// Posts a task to another CPU and decides whether that needs a kick.
     #[inline]
     pub(super) fn post(&mut self, slot: u32, target: CpuId, now: Nanos) -> WakeOutcome {
-        let (mailbox, stats) = (self.shared.mailbox(target), &self.mailbox().stats);
+        let (mailbox, stats) = (self.shared.mailbox(target), &self.mailbox.stats);
         mailbox.post(&self.shared.tasks, self.id, slot);
         let notices = match mailbox.attention.read() {
             Notice::Polling => true,
