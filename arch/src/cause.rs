@@ -71,37 +71,38 @@ impl fmt::Display for Cause {
     fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
         let (name, mnemonic) = NAMES[usize::from(self.vector) % NAMES.len()];
         let Self { vector, error_code, address, .. } = *self;
-        if let Some(bottom) = self.overflowed_stack {
-            write!(out, "stack overflow: access to {address:#x}, below the stack that starts at {bottom:#x} ")?;
-        }
-        write!(out, "{}{name} ({mnemonic}, vector {vector})", if self.is_stack_overflow() { "- " } else { "" })?;
-        match vector {
-            PAGE_FAULT => {
-                write!(out, ", ")?;
-                describe_access(out, error_code)?;
-                write!(out, " at {address:#x}")
+        match (vector, self.overflowed_stack) {
+            (_, Some(bottom)) => write!(
+                out,
+                "stack overflow: {} {address:#x}, in the guard page below {bottom:#x} ({mnemonic}, vector {vector})",
+                access(error_code),
+            ),
+            (PAGE_FAULT, None) => {
+                write!(out, "{name}: {} {address:#x}, {} ", access(error_code), page(error_code))?;
+                write!(out, "({mnemonic}, vector {vector}, error code {error_code:#x})")
             }
-            NMI => write!(out, ", not sent by this kernel"),
-            _ if error_code != 0 => write!(out, ", error code {error_code:#x}"),
-            _ => Ok(()),
+            (NMI, None) => write!(out, "{name} that this kernel did not send (vector {vector})"),
+            _ => write!(out, "{name} ({mnemonic}, vector {vector}, error code {error_code:#x})"),
         }
     }
 }
 
-/// A page fault's error code (SDM 3A 4.7).
-fn describe_access(out: &mut fmt::Formatter, error_code: u64) -> fmt::Result {
-    let bit = |number: u32| error_code >> number & 1 != 0;
-    let access = match (bit(4), bit(1)) {
-        (true, _) => "instruction fetch from",
-        (_, true) => "write to",
-        _ => "read from",
-    };
-    let page = match (bit(0), bit(3)) {
-        (_, true) => "a page with reserved bits set",
-        (true, _) => "a protected page",
-        _ => "an unmapped page",
-    };
-    write!(out, "{access} {page}")
+/// What a page fault's error code (SDM 3A 4.7) says was tried.
+fn access(error_code: u64) -> &'static str {
+    match error_code & (1 << 4 | 1 << 1) {
+        0b0_0000 => "read from",
+        0b0_0010 => "write to",
+        _ => "instruction fetch from",
+    }
+}
+
+/// And what it says of the page.
+fn page(error_code: u64) -> &'static str {
+    match error_code & (1 << 3 | 1) {
+        0b0000 => "which is not mapped",
+        0b0001 => "which is protected",
+        _ => "whose page-table entry is malformed",
+    }
 }
 
 #[cfg(test)]
@@ -111,9 +112,14 @@ mod tests {
     #[test]
     fn page_faults_say_what_was_tried() {
         let text = |code| Cause::of(PAGE_FAULT, code, (0xdead_0000, None)).to_string();
-        assert_eq!(text(0), "page fault (#PF, vector 14), read from an unmapped page at 0xdead0000");
-        assert_eq!(text(0b11), "page fault (#PF, vector 14), write to a protected page at 0xdead0000");
-        assert_eq!(text(0b1_0001), "page fault (#PF, vector 14), instruction fetch from a protected page at 0xdead0000");
+        assert_eq!(
+            text(0),
+            "page fault: read from 0xdead0000, which is not mapped (#PF, vector 14, error code 0x0)"
+        );
+        assert!(text(0b11).starts_with("page fault: write to 0xdead0000, which is protected ("));
+        assert!(
+            text(0b1_0001).starts_with("page fault: instruction fetch from 0xdead0000, which is protected (")
+        );
     }
 
     #[test]
@@ -125,11 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn error_codes_are_shown_where_there_is_one() {
-        assert_eq!(
-            Cause::of(13, 0x18, (0, None)).to_string(),
-            "general protection fault (#GP, vector 13), error code 0x18"
-        );
-        assert_eq!(Cause::of(6, 0, (0, None)).to_string(), "invalid opcode (#UD, vector 6)");
+    fn other_exceptions_show_their_error_code() {
+        let text = Cause::of(13, 0x18, (0xdead_0000, None)).to_string();
+        assert_eq!(text, "general protection fault (#GP, vector 13, error code 0x18)");
     }
 }

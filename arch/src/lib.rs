@@ -1,5 +1,10 @@
 //! Tacet's machine layer.
 #![cfg_attr(not(test), no_std)]
+#![allow(clippy::inline_always, reason = "a call costs more than the one instruction, or few, that it would save")]
+#![cfg_attr(
+    any(test, not(feature = "freestanding")),
+    allow(dead_code, unused_imports, reason = "on the host, only what is pure is built, and not what uses it")
+)]
 
 pub mod acpi;
 #[cfg(all(feature = "freestanding", not(test)))]
@@ -18,6 +23,7 @@ pub mod interrupts;
 #[cfg(all(feature = "freestanding", not(test)))]
 mod libc;
 pub mod memory;
+#[cfg(all(feature = "freestanding", not(test)))]
 pub mod percpu;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub mod pic;

@@ -104,7 +104,9 @@ pub(crate) fn this() -> &'static PerCpu {
 pub fn index() -> u32 {
     let index: u32;
     // SAFETY: reads a field of this CPU's block. Not `pure`: the answer changes when a thread migrates.
-    unsafe { asm!("mov {:e}, gs:[{}]", out(reg) index, const INDEX, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {:e}, gs:[{}]", out(reg) index, const INDEX, options(nomem, nostack, preserves_flags));
+    };
     index
 }
 
@@ -113,7 +115,9 @@ pub fn index() -> u32 {
 pub fn kernel_ptr() -> *const () {
     let kernel;
     // SAFETY: as in `index`.
-    unsafe { asm!("mov {}, gs:[{}]", out(reg) kernel, const KERNEL, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) kernel, const KERNEL, options(nomem, nostack, preserves_flags));
+    };
     kernel
 }
 
@@ -147,7 +151,9 @@ pub fn preempt_enable() -> bool {
 fn preempt_word() -> u32 {
     let word: u32;
     // SAFETY: reads a field of this CPU's block.
-    unsafe { asm!("mov {:e}, gs:[{}]", out(reg) word, const PREEMPT, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {:e}, gs:[{}]", out(reg) word, const PREEMPT, options(nomem, nostack, preserves_flags));
+    };
     word
 }
 

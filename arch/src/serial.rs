@@ -85,7 +85,9 @@ fn send_burst(burst: &[u8]) {
         }
         core::hint::spin_loop();
     }
-    burst.iter().for_each(|&byte| write(COM1 + DATA, byte));
+    for &byte in burst {
+        write(COM1 + DATA, byte);
+    }
 }
 
 /// [`core::fmt::Write`] on the serial log, with LF sent as CR LF. Not locked.

@@ -54,7 +54,7 @@ fn send(command: u64) {
 
 /// Two writes, the second of which sends: no interrupt, which might send as well, may come in between.
 #[inline(never)]
-fn send_by_memory(base: *mut u8, command: u64) {
+fn send_by_memory(base: *mut u32, command: u64) {
     let flags = interrupts::disable_save();
     while registers::read(Register::COMMAND) & DELIVERY_PENDING != 0 {
         core::hint::spin_loop();

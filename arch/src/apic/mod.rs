@@ -60,7 +60,7 @@ pub fn init(wanted: Option<Mode>) -> Result<Mode, NoX2Apic> {
         Mode::XApic => {
             // SAFETY: every x86-64 CPU has this MSR.
             let physical = unsafe { xapic_base() };
-            registers::use_memory(memory::map_device(physical, 4096));
+            registers::use_memory(memory::map_device(physical, 4096).cast());
         }
     }
     init_this();

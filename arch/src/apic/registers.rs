@@ -4,7 +4,7 @@ use core::arch::asm;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// Where the registers are in memory; null in x2APIC mode. Written once at boot.
-static BASE: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
+static BASE: AtomicPtr<u32> = AtomicPtr::new(core::ptr::null_mut());
 
 /// A register, by its offset in memory (SDM 3A, table 12-1). Its MSR is `0x800 + offset / 16` (12.12.1.2).
 #[derive(Clone, Copy)]
@@ -30,6 +30,10 @@ impl Register {
     const fn msr(self) -> u32 {
         0x800 + self.0 / 16
     }
+
+    const fn word(self) -> usize {
+        self.0 as usize / 4
+    }
 }
 
 /// A value of [`Register::DIVIDE`].
@@ -41,13 +45,13 @@ pub(super) fn use_msrs() {
 }
 
 /// From now on registers are at `base`.
-pub(super) fn use_memory(base: *mut u8) {
+pub(super) fn use_memory(base: *mut u32) {
     BASE.store(base, Ordering::Relaxed);
 }
 
 /// Where the registers are in memory; `None` in x2APIC mode.
 #[inline(always)]
-pub(crate) fn in_memory() -> Option<*mut u8> {
+pub(crate) fn in_memory() -> Option<*mut u32> {
     let base = BASE.load(Ordering::Relaxed);
     (!base.is_null()).then_some(base)
 }
@@ -66,17 +70,17 @@ pub(crate) fn write(register: Register, value: u32) {
 pub(crate) fn read(register: Register) -> u32 {
     match in_memory() {
         // SAFETY: `base` is an uncached mapping of all registers, and offsets are multiples of 16 in it.
-        Some(base) => unsafe { base.add(register.0 as usize).cast::<u32>().read_volatile() },
+        Some(base) => unsafe { base.add(register.word()).read_volatile() },
         None => read_msr(register),
     }
 }
 
 /// Writes a register where it is in memory.
 #[inline(always)]
-pub(crate) fn write_memory(base: *mut u8, register: Register, value: u32) {
+pub(crate) fn write_memory(base: *mut u32, register: Register, value: u32) {
     // SAFETY: as in `read`. What the registers do to memory, which is nothing, is safe; what they do to control flow goes
     // through the interrupt stubs.
-    unsafe { base.add(register.0 as usize).cast::<u32>().write_volatile(value) };
+    unsafe { base.add(register.word()).write_volatile(value) };
 }
 
 /// Writes a register as MSR. Without a fence: the CPU may do this before earlier stores are visible (SDM 3A 12.12.3).
@@ -89,11 +93,18 @@ pub(crate) fn write_msr(register: Register, value: u64) {
     }
 }
 
+/// Reads a register as MSR.
+///
+/// MOV SS holds interrupts off for one instruction and does nothing else. It is there for QEMU with `-icount`, which makes
+/// the next instruction a translation block of its own: reading the timer's current count fails in the middle of one.
+#[inline(never)]
 fn read_msr(register: Register) -> u32 {
     let value: u32;
-    // SAFETY: only in x2APIC mode, so that the MSR exists; reading has no effect on memory.
+    // SAFETY: only in x2APIC mode, so that the MSR exists; reading has no effect on memory, nor has loading SS with what
+    // it holds.
     unsafe {
-        asm!("rdmsr", in("ecx") register.msr(), out("eax") value, out("edx") _, options(nostack, preserves_flags));
+        asm!("mov {0:e}, ss", "mov ss, {0:e}", "rdmsr", out(reg) _, in("ecx") register.msr(),
+            out("eax") value, out("edx") _, options(nostack, preserves_flags));
     }
     value
 }

@@ -4,7 +4,7 @@ use super::rate::snapped;
 use super::reference::{Hpet, Pit, PmTimer, Reference};
 use super::{set_hz, ticks};
 use crate::acpi::{Acpi, PmTimerRegister};
-use crate::memory;
+use crate::{apic, memory};
 use raw_cpuid::CpuId;
 
 /// Who said how fast the TSC runs.
@@ -41,11 +41,17 @@ impl Source {
 /// Rates that a TSC may have; anything else is a mistake of whoever says so.
 const PLAUSIBLE_HZ: core::ops::RangeInclusive<u64> = 10_000_000..=20_000_000_000;
 
-/// Finds out the TSC's rate and sets the clock by it. Once, on the first CPU, with interrupts off, after `memory::init`;
-/// takes some 20 ms where it has to measure.
+/// Finds out the TSC's rate and sets the clock by it; takes some 20 ms where it has to measure.
+///
+/// After `memory::init`, with interrupts off.
+///
+/// # Panics
+/// If other CPUs run already.
 pub fn init(acpi: &Acpi) -> Source {
+    assert!(apic::online() <= 1, "the clock is set before other CPUs run");
     let (source, hz) = announced().unwrap_or_else(|| measured(acpi));
-    set_hz(hz);
+    // SAFETY: the assertion above; a CPU reads the clock only after it has registered with the APICs.
+    unsafe { set_hz(hz) };
     source
 }
 
@@ -67,7 +73,7 @@ fn announced() -> Option<(Source, u64)> {
 }
 
 fn measured(acpi: &Acpi) -> (Source, u64) {
-    let hpet = || Some((Source::Hpet, rate(&Hpet::new(memory::map_device(acpi.hpet?, 1024))?)?));
+    let hpet = || Some((Source::Hpet, rate(&Hpet::new(memory::map_device(acpi.hpet?, 1024).cast())?)?));
     let pm_timer = || match acpi.pm_timer?.register {
         PmTimerRegister::Port(port) => Some((Source::PmTimer, rate(&PmTimer { port })?)),
         PmTimerRegister::Memory(_) => None,
@@ -92,8 +98,8 @@ pub(crate) struct Sample {
     pub count: u64,
 }
 
-/// Reads a counter and the TSC together: of several tries the one with the least time around the read, since an
-/// interruption by a hypervisor or by firmware can only lengthen it.
+/// Reads a counter and the TSC together: of many tries the one with the least time around the read, since an interruption
+/// by an emulator's host, a hypervisor or firmware can only lengthen it.
 pub(crate) fn sample(read: impl Fn() -> u64) -> Sample {
     let attempt = |_| {
         let before = ticks();
@@ -101,8 +107,8 @@ pub(crate) fn sample(read: impl Fn() -> u64) -> Sample {
         let width = ticks().wrapping_sub(before);
         (width, Sample { tsc: before.wrapping_add(width / 2), count })
     };
-    let best = (0..8).map(attempt).min_by_key(|(width, _)| *width);
-    best.expect("eight attempts").1
+    let best = (0..64).map(attempt).min_by_key(|(width, _)| *width);
+    best.expect("there were attempts").1
 }
 
 /// Ticks of the TSC in at least `window` counts of a counter modulo `mask + 1`, and the counts they took.

@@ -1,4 +1,4 @@
-//! The clock: nanoseconds since the TSC started, in six instructions.
+//! The clock: nanoseconds since the TSC started, in five instructions.
 //!
 //! Each CPU reads its own TSC; firmware and hypervisors start them together. Reads are not serialised: two on one CPU never
 //! go backwards, two on different CPUs may differ by the skew and by what an out-of-order core moves, some tens of
@@ -13,16 +13,31 @@ mod rate;
 mod reference;
 
 #[cfg(all(feature = "freestanding", not(test)))]
-pub use calibrate::{Source, init};
-#[cfg(all(feature = "freestanding", not(test)))]
 pub(crate) use calibrate::sample;
+#[cfg(all(feature = "freestanding", not(test)))]
+pub use calibrate::{Source, init};
 pub(crate) use rate::{Scale, scale, snapped};
 
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::cell::UnsafeCell;
 
-/// Nanoseconds a tick, times 2^32. One nanosecond until [`init`].
-static NS_PER_TICK: AtomicU64 = AtomicU64::new(1 << 32);
-static HZ: AtomicU64 = AtomicU64::new(1_000_000_000);
+/// How fast the TSC runs. Plain words and not atomics, which the compiler would not fold into the multiplication.
+struct Rate {
+    hz: UnsafeCell<u64>,
+    /// Nanoseconds a tick, times 2^32.
+    ns_per_tick: UnsafeCell<u64>,
+}
+
+// SAFETY: written only by `init`, which by its contract runs before any other CPU does.
+unsafe impl Sync for Rate {}
+
+/// One nanosecond a tick until [`init`].
+static RATE: Rate = Rate { hz: UnsafeCell::new(1_000_000_000), ns_per_tick: UnsafeCell::new(1 << 32) };
+
+#[inline(always)]
+fn ns_per_tick() -> u64 {
+    // SAFETY: nobody writes any more, or only this CPU does, which is here now; see `Rate`.
+    unsafe { *RATE.ns_per_tick.get() }
+}
 
 /// This CPU's time-stamp counter, not serialised.
 #[inline(always)]
@@ -40,23 +55,32 @@ pub fn now_ns() -> u64 {
 /// Nanoseconds at which a TSC had this value. One multiplication and one shift.
 #[inline(always)]
 pub fn to_ns(ticks: u64) -> u64 {
-    (u128::from(ticks) * u128::from(NS_PER_TICK.load(Ordering::Relaxed)) >> 32) as u64
+    ((u128::from(ticks) * u128::from(ns_per_tick())) >> 32) as u64
 }
 
 /// Ticks a second.
 pub fn hz() -> u64 {
-    HZ.load(Ordering::Relaxed)
+    // SAFETY: as in `ns_per_tick`.
+    unsafe { *RATE.hz.get() }
 }
 
-/// Sets the rate; once, before other CPUs run.
-fn set_hz(hz: u64) {
-    HZ.store(hz, Ordering::Relaxed);
-    NS_PER_TICK.store(rate::ns_per_tick(hz), Ordering::Relaxed);
+/// Sets the rate.
+///
+/// # Safety
+/// No other CPU runs yet.
+#[cfg(all(feature = "freestanding", not(test)))]
+unsafe fn set_hz(hz: u64) {
+    // SAFETY: by the condition nobody reads at the same time.
+    unsafe {
+        RATE.hz.get().write(hz);
+        RATE.ns_per_tick.get().write(rate::ns_per_tick(hz));
+    }
 }
 
-/// From [`now_ns`] time to ticks, rounded up: at the resulting tick, and not before, `now_ns()` has reached the time.
-pub(crate) fn ticks_scale() -> Scale {
-    scale(1 << 32, NS_PER_TICK.load(Ordering::Relaxed))
+/// Turns units a TSC tick into units a nanosecond, exactly as [`to_ns`] has them: a timer's idea of a deadline and the
+/// clock's must not drift apart over a long uptime.
+pub(crate) fn per_ns(per_tick: Scale) -> Scale {
+    per_tick.times(1 << 32, ns_per_tick())
 }
 
 /// Waits by spinning. Any context.

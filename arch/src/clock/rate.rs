@@ -13,14 +13,19 @@ impl Scale {
     /// `amount` times the factor, rounded down. Wraps if that does not fit in 64 bits.
     #[inline(always)]
     pub fn apply(self, amount: u64) -> u64 {
-        (u128::from(amount) * u128::from(self.value) >> SHIFT) as u64
+        ((u128::from(amount) * u128::from(self.value)) >> SHIFT) as u64
+    }
+
+    /// The factor times `numerator / denominator`, rounded up; saturates at 16.
+    pub fn times(self, numerator: u64, denominator: u64) -> Self {
+        let exact = (u128::from(self.value) * u128::from(numerator)).div_ceil(u128::from(denominator.max(1)));
+        Self { value: u64::try_from(exact).unwrap_or(u64::MAX) }
     }
 }
 
 /// The factor `numerator / denominator`, rounded up; saturates at 16.
 pub(crate) fn scale(numerator: u64, denominator: u64) -> Scale {
-    let exact = (u128::from(numerator) << SHIFT).div_ceil(u128::from(denominator.max(1)));
-    Scale { value: u64::try_from(exact).unwrap_or(u64::MAX) }
+    Scale { value: 1 << SHIFT }.times(numerator, denominator)
 }
 
 const NS_PER_SECOND: u128 = 1_000_000_000;
@@ -63,11 +68,14 @@ mod tests {
     fn ticks_of_a_time_have_reached_that_time() {
         for hz in [998_000_123, 1_000_000_000, 2_592_000_000, 4_999_999_999_u64] {
             let ns_per_tick = ns_per_tick(hz);
-            let to_ticks = scale(1 << 32, ns_per_tick);
+            let to_ticks = scale(hz, hz).times(1 << 32, ns_per_tick);
             for ns in [0, 1, 999, 1_000_000_007, 86_400_000_000_000, 1 << 58] {
                 let ticks = to_ticks.apply(ns) + 1;
-                let back = (u128::from(ticks) * u128::from(ns_per_tick) >> 32) as u64;
-                assert!((ns..=ns + 4).contains(&back), "{hz} Hz: {ns} ns is {ticks} ticks, which are {back} ns");
+                let back = ((u128::from(ticks) * u128::from(ns_per_tick)) >> 32) as u64;
+                assert!(
+                    (ns..=ns + 4).contains(&back),
+                    "{hz} Hz: {ns} ns is {ticks} ticks, which are {back} ns"
+                );
             }
         }
     }

@@ -14,20 +14,21 @@ pub(super) trait Reference {
 
 /// The high-precision event timer (IA-PC HPET specification 1.0a, 2.3).
 pub(super) struct Hpet {
-    registers: *mut u8,
+    registers: *mut u32,
     hz: u64,
 }
 
 impl Hpet {
-    const PERIOD: usize = 0x04;
-    const CONFIGURATION: usize = 0x10;
-    const COUNTER: usize = 0xf0;
+    // Offsets in 32-bit words.
+    const PERIOD: usize = 1;
+    const CONFIGURATION: usize = 4;
+    const COUNTER: usize = 60;
     /// The specification allows at most 100 ns a count.
     const SLOWEST_FEMTOSECONDS: u32 = 100_000_000;
 
     /// Starts the counter, if these are registers of an HPET: `registers` is an uncached mapping of 1 KiB, or wrong.
-    pub fn new(registers: *mut u8) -> Option<Self> {
-        let register = |offset| registers.wrapping_add(offset).cast::<u32>();
+    pub fn new(registers: *mut u32) -> Option<Self> {
+        let register = |offset| registers.wrapping_add(offset);
         // SAFETY: the caller mapped these registers; reading them has no side effect, and bit 0 of the configuration starts
         // the counter, from which nobody takes interrupts.
         unsafe {
@@ -54,7 +55,7 @@ impl Reference for Hpet {
 
     fn read(&self) -> u64 {
         // SAFETY: as in `new`.
-        u64::from(unsafe { self.registers.add(Self::COUNTER).cast::<u32>().read_volatile() })
+        u64::from(unsafe { self.registers.add(Self::COUNTER).read_volatile() })
     }
 }
 

@@ -146,7 +146,7 @@ mod tests {
         loop {
             SEEN.fetch_add(argument, Ordering::Relaxed);
             // SAFETY: `MAIN` was left by the switch that led here.
-            unsafe { switch(&OTHER, &MAIN) };
+            unsafe { switch(&raw const OTHER, &raw const MAIN) };
         }
     }
 
@@ -158,7 +158,7 @@ mod tests {
         unsafe { OTHER.prepare(top, other, 7) };
         for round in 1..=3 {
             // SAFETY: `OTHER` was prepared, or left by its own switch.
-            unsafe { switch(&MAIN, &OTHER) };
+            unsafe { switch(&raw const MAIN, &raw const OTHER) };
             assert_eq!(SEEN.load(Ordering::Relaxed), 7 * round);
         }
     }

@@ -68,8 +68,8 @@ unsafe fn load(area: *mut Area, index: u32) {
     let (block, gdt) = unsafe {
         (&raw mut (*area).block).write(PerCpu::new());
         (&raw mut (*area).tss).write(task_state(area));
-        (&raw mut (*area).gdt).write(descriptors(&*(&raw const (*area).tss)));
-        (&*(&raw const (*area).block), &*(&raw const (*area).gdt))
+        (&raw mut (*area).gdt).write(descriptors(&(*area).tss));
+        (&(*area).block, &(*area).gdt)
     };
     gdt.load();
     // SAFETY: the selectors name the segments that `descriptors` has just put there. Loading GS clears its base, so the

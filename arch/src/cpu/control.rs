@@ -12,7 +12,9 @@ use x86_64::registers::xcontrol::XCr0;
 pub(super) fn init() {
     let cr0 = Cr0::read() - Cr0Flags::EMULATE_COPROCESSOR - Cr0Flags::TASK_SWITCHED;
     // SAFETY: turns the x87 and SSE units on, and makes ring 0 respect read-only pages, which nobody here writes to.
-    unsafe { Cr0::write(cr0 | Cr0Flags::MONITOR_COPROCESSOR | Cr0Flags::NUMERIC_ERROR | Cr0Flags::WRITE_PROTECT) };
+    unsafe {
+        Cr0::write(cr0 | Cr0Flags::MONITOR_COPROCESSOR | Cr0Flags::NUMERIC_ERROR | Cr0Flags::WRITE_PROTECT);
+    };
     // SAFETY: only bits that CPUID announces; see `cr4_additions` for why each is harmless here.
     unsafe { Cr4::write(Cr4::read() | cr4_additions()) };
     if let Some(mask) = xstate::supported_mask() {
@@ -20,7 +22,7 @@ pub(super) fn init() {
         unsafe { XCr0::write_raw(mask) };
     }
     // SAFETY: default control words (SDM 1 8.1.5, 11.6.4); kernel code expects nothing else.
-    unsafe { asm!("fninit", "ldmxcsr [{}]", in(reg) &xstate::DEFAULT_MXCSR, options(nostack)) };
+    unsafe { asm!("fninit", "ldmxcsr [{}]", in(reg) &raw const xstate::DEFAULT_MXCSR, options(nostack)) };
 }
 
 /// SSE, and XSAVE where there is one. There are no user pages, so the last three can catch only bugs.
@@ -30,7 +32,8 @@ fn cr4_additions() -> Cr4Flags {
     let extended = |has: fn(&raw_cpuid::ExtendedFeatures) -> bool| extended.as_ref().is_some_and(has);
     let mut flags = Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE;
     flags.set(Cr4Flags::OSXSAVE, cpuid.get_feature_info().is_some_and(|info| info.has_xsave()));
-    flags.set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, extended(raw_cpuid::ExtendedFeatures::has_smep));
+    flags
+        .set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, extended(raw_cpuid::ExtendedFeatures::has_smep));
     flags.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, extended(raw_cpuid::ExtendedFeatures::has_smap));
     flags.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, extended(raw_cpuid::ExtendedFeatures::has_umip));
     flags

@@ -4,6 +4,7 @@ use raw_cpuid::{CpuId, CpuIdReaderNative};
 
 /// A CPU's facts from CPUID.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "CPUID's flags are independent of each other")]
 pub struct Features {
     brand: [u8; 48],
     brand_len: usize,

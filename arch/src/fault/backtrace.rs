@@ -8,30 +8,32 @@ use crate::symbols::At;
 use core::arch::asm;
 use core::fmt::Write;
 
-/// Frames shown at most: more than a sane chain, fewer than a runaway recursion.
-const DEEPEST: usize = 32;
+/// Lines shown at most; a run of the same address takes one.
+const MOST_LINES: usize = 32;
+/// Frames followed at most: a chain that a bug makes endless is cut.
+const DEEPEST: usize = 100_000;
 
 /// Writes a line a frame: `rip` itself, then its callers by way of `rbp`.
 ///
-/// Reads the stack only where the page tables have it, and only upwards, so that a damaged chain ends instead of looping.
-/// Takes no lock; any context.
+/// Reads the stack only where the page tables have it, and only upwards, so that a damaged chain ends instead of
+/// looping. Takes no lock; any context.
 pub fn backtrace(rbp: u64, rip: u64, out: &mut dyn Write) {
     _ = writeln!(out, "  backtrace:");
-    _ = writeln!(out, "    {}", At(rip));
+    let mut lines = Lines { out, shown: 0, last: rip, repeats: 0 };
     let mut frame = rbp;
-    for _ in 1..DEEPEST {
-        let Some([caller_frame, return_address]) = read_pair(frame) else { return };
+    for _ in 0..DEEPEST {
+        let Some([caller_frame, return_address]) = read_pair(frame) else { break };
         if return_address == 0 {
-            return;
+            break;
         }
         // The call is before the address that it returns to, maybe at the very end of its function.
-        _ = writeln!(out, "    {}", At(return_address - 1));
+        lines.push(return_address - 1);
         if caller_frame <= frame {
-            return;
+            break;
         }
         frame = caller_frame;
     }
-    _ = writeln!(out, "    ... and so on");
+    lines.flush();
 }
 
 /// [`backtrace`] of the caller itself, for panics.
@@ -39,8 +41,40 @@ pub fn backtrace(rbp: u64, rip: u64, out: &mut dyn Write) {
 pub fn backtrace_here(out: &mut dyn Write) {
     let (rbp, rip): (u64, u64);
     // SAFETY: copies two registers.
-    unsafe { asm!("mov {}, rbp", "lea {}, [rip]", out(reg) rbp, out(reg) rip, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {}, rbp", "lea {}, [rip]", out(reg) rbp, out(reg) rip,
+            options(nomem, nostack, preserves_flags));
+    }
     backtrace(rbp, rip, out);
+}
+
+/// The output, which holds one address back to see whether it comes again: a recursion is one line.
+struct Lines<'a> {
+    out: &'a mut dyn Write,
+    shown: usize,
+    last: u64,
+    repeats: usize,
+}
+
+impl Lines<'_> {
+    fn push(&mut self, address: u64) {
+        if address == self.last {
+            self.repeats += 1;
+            return;
+        }
+        self.flush();
+        (self.last, self.repeats) = (address, 0);
+    }
+
+    fn flush(&mut self) {
+        self.shown += 1;
+        _ = match (self.shown, self.repeats) {
+            (..=MOST_LINES, 0) => writeln!(self.out, "    {}", At(self.last)),
+            (..=MOST_LINES, repeats) => writeln!(self.out, "    {}, and {repeats} times more", At(self.last)),
+            (shown, _) if shown == MOST_LINES + 1 => writeln!(self.out, "    ... and so on"),
+            _ => Ok(()),
+        };
+    }
 }
 
 fn read_pair(address: u64) -> Option<[u64; 2]> {

@@ -9,8 +9,8 @@ mod report;
 
 pub use backtrace::{backtrace, backtrace_here};
 
-use crate::exit::{self, Exit};
 use crate::cause::{self, Cause};
+use crate::exit::{self, Exit};
 use crate::{apic, interrupts, memory, percpu, serial};
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
@@ -130,7 +130,8 @@ impl Write for Output {
 fn thread_name() -> Option<&'static str> {
     let hook = THREAD_NAME.load(Ordering::Relaxed);
     // SAFETY: only `set_thread_name_hook` stores here, and only functions of this type.
-    let hook = (!hook.is_null()).then(|| unsafe { core::mem::transmute::<*mut (), fn() -> &'static str>(hook) });
+    let hook =
+        (!hook.is_null()).then(|| unsafe { core::mem::transmute::<*mut (), fn() -> &'static str>(hook) });
     hook.map(|name| name())
 }
 

@@ -23,7 +23,8 @@ pub(crate) fn build() {
 /// Points this CPU at the table.
 pub(crate) fn load() {
     let table = IDT.get().expect("idt::build comes first");
-    let pointer = DescriptorTablePointer { limit: (size_of::<Table>() - 1) as u16, base: VirtAddr::from_ptr(table) };
+    let pointer =
+        DescriptorTablePointer { limit: (size_of::<Table>() - 1) as u16, base: VirtAddr::from_ptr(table) };
     // SAFETY: the table is static and complete, its stubs fit their vectors, and this CPU's TSS has the stacks.
     unsafe { lidt(&pointer) };
 }

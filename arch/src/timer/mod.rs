@@ -41,9 +41,10 @@ const LVT_MASKED: u32 = 1 << 16;
 const LATEST_NS: u64 = 1 << 60;
 
 static MODE: AtomicU8 = AtomicU8::new(Mode::Oneshot as u8);
-/// A [`Scale`]: ticks of whatever [`MODE`] counts, a nanosecond.
-static TICKS_PER_NS: AtomicU64 = AtomicU64::new(0);
 static HZ: AtomicU64 = AtomicU64::new(0);
+/// [`Scale`]s: timer ticks a nanosecond of the clock, and a tick of the TSC. In deadline mode the latter is 1.
+static TICKS_PER_NS: AtomicU64 = AtomicU64::new(0);
+static TICKS_PER_TSC: AtomicU64 = AtomicU64::new(0);
 
 /// TSC deadlines were asked for, but the CPU has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,16 +63,15 @@ impl core::fmt::Display for NoDeadline {
 pub fn init(wanted: Option<Mode>) -> Result<Mode, NoDeadline> {
     let has_deadline = cpu::features().tsc_deadline;
     let mode = wanted.unwrap_or(if has_deadline { Mode::Deadline } else { Mode::Oneshot });
-    let (hz, scale) = match mode {
+    let hz = match mode {
         Mode::Deadline if !has_deadline => return Err(NoDeadline),
-        Mode::Deadline => (clock::hz(), clock::ticks_scale()),
-        Mode::Oneshot => {
-            let hz = calibrate::count_hz();
-            (hz, clock::scale(hz, 1_000_000_000))
-        }
+        Mode::Deadline => clock::hz(),
+        Mode::Oneshot => calibrate::count_hz(),
     };
+    let ticks_per_tsc = clock::scale(hz, clock::hz());
     HZ.store(hz, Ordering::Relaxed);
-    TICKS_PER_NS.store(scale.value, Ordering::Relaxed);
+    TICKS_PER_TSC.store(ticks_per_tsc.value, Ordering::Relaxed);
+    TICKS_PER_NS.store(clock::per_ns(ticks_per_tsc).value, Ordering::Relaxed);
     MODE.store(mode as u8, Ordering::Relaxed);
     init_this();
     Ok(mode)
@@ -89,16 +89,18 @@ pub(crate) fn init_this() {
 
 /// Fires at `deadline_ns` on the clock's scale, or at once if that is past; replaces what was armed on this CPU.
 ///
-/// May fire early, because a count has only 32 bits: the handler looks at the clock and arms again. Never fires late by
-/// more than two ticks and the interrupt's own latency. Interrupts off, or preemption off at least.
+/// May fire early, because a count has only 32 bits: the handler looks at the clock and arms again. Fires late by no more
+/// than the instructions between its look at the clock and its write to the timer, and by the interrupt's own latency.
+/// Interrupts off, or preemption off at least.
 #[inline(always)]
 pub fn arm(deadline_ns: u64) {
+    // Rounded up, so that the clock has reached the deadline when the timer fires; hence also never zero.
+    let deadline = scale(&TICKS_PER_NS).apply(deadline_ns.min(LATEST_NS)) + 1;
     if MODE.load(Ordering::Relaxed) == Mode::Deadline as u8 {
-        // Never zero, which would disarm; a value that the TSC has passed fires at once.
-        write_deadline(scale().apply(deadline_ns.min(LATEST_NS)) + 1);
+        write_deadline(deadline);
     } else {
-        let wait_ns = deadline_ns.saturating_sub(clock::now_ns());
-        registers::write(Register::INITIAL_COUNT, count(wait_ns, scale()));
+        let now = scale(&TICKS_PER_TSC).apply(clock::ticks());
+        registers::write(Register::INITIAL_COUNT, count(deadline.wrapping_sub(now)));
     }
 }
 
@@ -123,16 +125,20 @@ pub fn frequency_hz() -> u64 {
 }
 
 #[inline(always)]
-fn scale() -> Scale {
-    Scale { value: TICKS_PER_NS.load(Ordering::Relaxed) }
+fn scale(of: &AtomicU64) -> Scale {
+    Scale { value: of.load(Ordering::Relaxed) }
 }
 
-/// Ticks to count down: at least one, since zero would disarm, and at most what the register holds.
+/// What to count down for a deadline so many ticks away: at least one, since zero would disarm, and at most what the
+/// register holds. A deadline that is past is negative; one comparison tells both exceptions.
 #[inline(always)]
-fn count(wait_ns: u64, ticks_per_ns: Scale) -> u32 {
-    const LONGEST_NS: u64 = 1 << 40; // keeps the product in range
-    let ticks = ticks_per_ns.apply(wait_ns.min(LONGEST_NS)) + 1;
-    ticks.min(u32::MAX.into()) as u32
+fn count(ticks: u64) -> u32 {
+    if ticks.wrapping_sub(1) < u64::from(u32::MAX) { ticks as u32 } else { limit(ticks) }
+}
+
+#[cold]
+fn limit(ticks: u64) -> u32 {
+    if ticks as i64 <= 0 { 1 } else { u32::MAX }
 }
 
 #[inline(always)]
