@@ -1,9 +1,11 @@
 //! The doors' machine code, and the first Rust that each of them runs.
 
 use super::memory_map::{Kind, MemoryMap};
-use super::{BootInfo, CR0, CR4, CommandLine, Door, EFER, KERNEL_BASE, KernelImage, pvh};
+use super::{BootInfo, CR0, CR4, CommandLine, Door, EFER, KERNEL_BASE, KernelImage, limine, multiboot2, pvh};
 use crate::memory::image;
+use crate::{exit, serial};
 use core::arch::global_asm;
+use core::arch::x86_64::__cpuid;
 
 /// Where `entry32.s` puts its direct map, and how much of memory that shows.
 const BOOT_DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
@@ -20,6 +22,14 @@ global_asm!(
     options(att_syntax)
 );
 
+global_asm!(
+    include_str!("limine.s"),
+    cr0 = const CR0,
+    cr4 = const CR4,
+    main = sym limine_main,
+    options(att_syntax)
+);
+
 unsafe extern "Rust" {
     fn kernel_main(info: &'static BootInfo) -> !;
 }
@@ -27,29 +37,46 @@ unsafe extern "Rust" {
 static INFO: spin::Once<BootInfo> = spin::Once::new();
 static COMMAND_LINE: spin::Once<CommandLine> = spin::Once::new();
 
-/// Completes what all doors have in common and leaves for the kernel.
-fn enter(
+/// What a door found out.
+struct Found<'a> {
     door: Door,
     direct_map: u64,
+    /// Physical; 0 where unknown.
     rsdp: u64,
-    command_line: &[u8],
-    mut memory: MemoryMap,
-    physical: u64,
-) -> ! {
-    let kernel = KernelImage { physical, virtual_: image::start(), len: image::len() };
-    memory.push(kernel.physical, kernel.len, Kind::Kernel);
-    let line = COMMAND_LINE.call_once(|| CommandLine::copied(command_line));
+    command_line: &'a [u8],
+    memory: MemoryMap,
+    /// Physical address of the image.
+    image: u64,
+}
+
+/// Completes what all doors have in common and leaves for the kernel.
+fn enter(mut found: Found) -> ! {
+    let kernel = KernelImage { physical: found.image, virtual_: image::start(), len: image::len() };
+    if found.memory.ram_bytes() == 0 {
+        refuse("the boot loader gave no memory map");
+    }
+    found.memory.push(kernel.physical, kernel.len, Kind::Kernel);
+    let line = COMMAND_LINE.call_once(|| CommandLine::copied(found.command_line));
     let info = INFO.call_once(|| BootInfo {
-        door,
-        memory: memory.normalise(),
-        direct_map,
-        rsdp: (rsdp != 0).then_some(rsdp),
+        door: found.door,
+        memory: found.memory.normalise(),
+        direct_map: found.direct_map,
+        rsdp: (found.rsdp != 0).then_some(found.rsdp),
         command_line: line.as_str(),
         command_line_truncated: line.truncated(),
         kernel,
     });
     // SAFETY: `entry!` defines the symbol with this signature; its conditions hold, as the doors' assembly set them up.
     unsafe { kernel_main(info) }
+}
+
+/// Ends a boot that cannot go on, with one line in the kernel's own form.
+fn refuse(why: &str) -> ! {
+    serial::init();
+    for text in ["BAD INPUT: ", why, "\r\n"] {
+        serial::write_bytes(text.as_bytes());
+    }
+    exit::qemu(exit::Exit::BadInput)
 }
 
 /// The bytes at a physical address, where the boot tables of `entry32.s` reach.
@@ -67,13 +94,49 @@ fn physical_text(at: u64) -> &'static [u8] {
 }
 
 extern "C" fn pvh_main(start_info: u64) -> ! {
-    let (memory, line, rsdp) = match pvh::parse(start_info, &physical_bytes) {
-        Some(info) => (info.memory_map(&physical_bytes), physical_text(info.command_line), info.rsdp),
-        None => (MemoryMap::new(), Default::default(), 0),
+    let Some(info) = pvh::parse(start_info, &physical_bytes) else {
+        refuse("the PVH loader gave no start info of version 1 or later");
     };
-    enter(Door::Pvh, BOOT_DIRECT_MAP, rsdp, line, memory, image::start() - KERNEL_BASE)
+    enter(Found {
+        door: Door::Pvh,
+        direct_map: BOOT_DIRECT_MAP,
+        rsdp: info.rsdp,
+        command_line: physical_text(info.command_line),
+        memory: info.memory_map(&physical_bytes),
+        image: image::start() - KERNEL_BASE,
+    })
 }
 
-extern "C" fn multiboot2_main(_information: u64) -> ! {
-    enter(Door::Multiboot2, BOOT_DIRECT_MAP, 0, &[], MemoryMap::new(), image::start() - KERNEL_BASE)
+extern "C" fn multiboot2_main(at: u64) -> ! {
+    let Some(mut information) = multiboot2::parse(at, &physical_bytes) else {
+        refuse("the Multiboot2 loader gave no boot information");
+    };
+    // Holds the copy of the root pointer, so it stays.
+    information.memory.push(at, information.len as u64, Kind::Acpi);
+    enter(Found {
+        door: Door::Multiboot2,
+        direct_map: BOOT_DIRECT_MAP,
+        rsdp: information.rsdp_offset.map_or(0, |offset| at + offset as u64),
+        command_line: information.command_line,
+        memory: information.memory,
+        image: image::start() - KERNEL_BASE,
+    })
+}
+
+extern "C" fn limine_main() -> ! {
+    // CPUID 0x80000001 EDX bit 20 (SDM 2A, CPUID). The other doors check it before they enable it.
+    if __cpuid(0x8000_0001).edx & 1 << 20 == 0 {
+        refuse("Tacet needs a CPU with NX");
+    }
+    let Some(answers) = limine::answers() else {
+        refuse("Limine answered too few requests");
+    };
+    enter(Found {
+        door: Door::Limine,
+        direct_map: answers.direct_map,
+        rsdp: answers.rsdp,
+        command_line: answers.command_line,
+        memory: answers.memory,
+        image: answers.image,
+    })
 }

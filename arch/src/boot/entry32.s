@@ -136,6 +136,23 @@ boot_gdt_pointer_high:
     .asciz "Xen"
     .quad pvh_entry - {base}
 
+# Multiboot2 finds its own by this header (specification 2.0, section 3.1).
+.section .multiboot2, "a"
+.balign 8
+multiboot2_header:
+    .long 0xe85250d6, 0, multiboot2_header_end - multiboot2_header
+    .long -(0xe85250d6 + 0 + (multiboot2_header_end - multiboot2_header))
+.balign 8
+    .word 1, 1                          # information request, optional: memory map, both ACPI tags
+    .long 20, 6, 14, 15
+.balign 8
+    .word 3, 0                          # entry address, instead of the ELF's, which is Limine's
+    .long 12, multiboot2_entry - {base}
+.balign 8
+    .word 0, 0                          # end
+    .long 8
+multiboot2_header_end:
+
 .section .bss.boot_tables, "aw", @nobits
 .balign 4096
 boot_pml4:        .skip 4096

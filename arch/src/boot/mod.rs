@@ -13,6 +13,9 @@ pub mod memory_map;
 
 #[cfg(all(feature = "freestanding", not(test)))]
 mod entry;
+#[cfg(all(feature = "freestanding", not(test)))]
+mod limine;
+pub mod multiboot2;
 pub mod pvh;
 mod reader;
 
@@ -71,8 +74,8 @@ pub struct BootInfo {
     pub door: Door,
     /// Physical memory, sorted and free of overlaps; the image itself is [`Kind::Kernel`].
     pub memory: MemoryMap,
-    /// Virtual address at which the *boot* page tables show physical address 0, and everything below
-    /// 4 GiB. `memory::init` moves the direct map to a place of its own.
+    /// Virtual address at which the *boot* page tables show physical address 0, and RAM below 4 GiB.
+    /// `memory::init` moves the direct map to a place of its own.
     pub direct_map: u64,
     /// Physical address of the ACPI root pointer, where the loader knew it.
     pub rsdp: Option<u64>,
