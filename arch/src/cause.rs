@@ -43,6 +43,11 @@ const NAMES: [(&str, &str); 32] = [
     ("reserved exception", "#31"),
 ];
 
+/// Whether the CPU pushes an error code for this vector (SDM 3A 7.3).
+pub const fn has_error_code(vector: u8) -> bool {
+    matches!(vector, 8 | 10..=14 | 17 | 21 | 29 | 30)
+}
+
 /// An exception and what is known about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -82,7 +87,10 @@ impl fmt::Display for Cause {
                 write!(out, "({mnemonic}, vector {vector}, error code {error_code:#x})")
             }
             (NMI, None) => write!(out, "{name} that this kernel did not send (vector {vector})"),
-            _ => write!(out, "{name} ({mnemonic}, vector {vector}, error code {error_code:#x})"),
+            _ if has_error_code(vector) => {
+                write!(out, "{name} ({mnemonic}, vector {vector}, error code {error_code:#x})")
+            }
+            _ => write!(out, "{name} ({mnemonic}, vector {vector})"),
         }
     }
 }
@@ -134,5 +142,6 @@ mod tests {
     fn other_exceptions_show_their_error_code() {
         let text = Cause::of(13, 0x18, (0xdead_0000, None)).to_string();
         assert_eq!(text, "general protection fault (#GP, vector 13, error code 0x18)");
+        assert_eq!(Cause::of(6, 0, (0, None)).to_string(), "invalid opcode (#UD, vector 6)");
     }
 }

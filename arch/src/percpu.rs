@@ -10,7 +10,7 @@
 
 use core::arch::asm;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 /// CPUs that the tables of this crate have room for.
 pub const MAX_CPUS: usize = crate::acpi::MAX_CPUS;
@@ -29,6 +29,7 @@ pub(crate) struct PerCpu {
     index: AtomicU32,
     preempt: AtomicU32,
     apic_id: AtomicU32,
+    stopped: AtomicBool,
     /// Interrupts taken, by vector; on lines of their own, since other CPUs read them for the report.
     counts: Counters,
 }
@@ -56,6 +57,7 @@ impl PerCpu {
             index: AtomicU32::new(0),
             preempt: AtomicU32::new(NOT_WANTED),
             apic_id: AtomicU32::new(0),
+            stopped: AtomicBool::new(false),
             counts: Counters([const { AtomicU64::new(0) }; COUNTERS]),
         }
     }
@@ -80,6 +82,11 @@ impl PerCpu {
     /// Interrupts taken in one counter slot.
     pub(crate) fn count(&self, slot: usize) -> u64 {
         self.counts.0[slot].load(Ordering::Relaxed)
+    }
+
+    /// Notes that the CPU stops for ever. True the first time.
+    pub(crate) fn stop(&self) -> bool {
+        !self.stopped.swap(true, Ordering::Relaxed)
     }
 
     /// Adds one to a slot; only on the block's own CPU, with interrupts off.

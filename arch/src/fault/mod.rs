@@ -104,8 +104,11 @@ fn stop_others() {
     }
 }
 
+/// Stops this CPU, which may have stopped already: an NMI also finds those that lost in [`claim`].
 fn stopped() -> ! {
-    STOPPED.fetch_add(1, Ordering::Relaxed);
+    if percpu::this().stop() {
+        STOPPED.fetch_add(1, Ordering::Relaxed);
+    }
     exit::halt()
 }
 
@@ -139,13 +142,14 @@ fn thread_name() -> Option<&'static str> {
 pub(crate) fn on_exception(registers: &Registers) -> ! {
     let vector = registers.vector as u8;
     percpu::this().bump(vector.into());
-    if vector == cause::NMI && REPORTER.load(Ordering::Relaxed) != NOBODY {
+    let reporter = REPORTER.load(Ordering::Relaxed);
+    if vector == cause::NMI && reporter != NOBODY && reporter != percpu::index() {
         (interrupts::handlers().stop)();
         stopped();
     }
     let cause = Cause::of(vector, registers.error_code, faulting_address());
     match claim() {
-        Claim::First => report::write(&mut Output, registers, &cause, thread_name()),
+        Claim::First => report::write(&mut Output, registers, &cause, thread_name),
         Claim::Again => report::write_nested(&mut Output, registers, &cause),
     }
     exit::qemu(Exit::Fault)

@@ -7,8 +7,11 @@ use crate::percpu;
 use crate::symbols::At;
 use core::fmt::{Result, Write};
 
+/// Who runs, as far as somebody knows; asked late, in case asking is what faults next.
+type ThreadName = fn() -> Option<&'static str>;
+
 /// Writes the whole report. Errors of `out` are ignored: there is nobody left to tell.
-pub(super) fn write(out: &mut dyn Write, registers: &Registers, cause: &Cause, thread: Option<&str>) {
+pub(super) fn write(out: &mut dyn Write, registers: &Registers, cause: &Cause, thread: ThreadName) {
     // The other CPUs may have stopped in the middle of a line.
     _ = writeln!(out, "\nFAULT: {cause}");
     _ = write_place(out, registers, thread);
@@ -21,9 +24,9 @@ pub(super) fn write_nested(out: &mut dyn Write, registers: &Registers, cause: &C
     _ = writeln!(out, "\nFAULT: {cause}, while reporting another one; rip {:#018x}", registers.rip);
 }
 
-fn write_place(out: &mut dyn Write, registers: &Registers, thread: Option<&str>) -> Result {
+fn write_place(out: &mut dyn Write, registers: &Registers, thread: ThreadName) -> Result {
     write!(out, "  on CPU {}", percpu::index())?;
-    if let Some(thread) = thread {
+    if let Some(thread) = thread() {
         write!(out, ", thread \"{thread}\"")?;
     }
     writeln!(out, ", at {}", At(registers.rip))
