@@ -3,10 +3,10 @@
 //! Each stays on the IST stack that it entered on. That is what lets a stack overflow be reported: its page fault has a
 //! good stack, and moving the frame to the thread's own would fault again, for ever.
 
+use super::idt::Stub;
 use crate::cause::has_error_code;
 use crate::fault::{self, Registers};
 use core::arch::naked_asm;
-use super::idt::Stub;
 
 /// The stub of one vector: makes both kinds of frame alike and leaves for [`enter`].
 macro_rules! stubs {
