@@ -6,7 +6,7 @@ use super::memory_map::{Kind, MemoryMap};
 use limine::BaseRevision;
 use limine::memory_map::EntryType;
 use limine::request::{
-    ExecutableAddressRequest, ExecutableCmdlineRequest, HhdmRequest, MemoryMapRequest, RsdpRequest,
+    ExecutableAddressRequest, ExecutableFileRequest, HhdmRequest, MemoryMapRequest, RsdpRequest,
 };
 
 #[used]
@@ -23,7 +23,7 @@ static DIRECT_MAP: HhdmRequest = HhdmRequest::new();
 static RSDP: RsdpRequest = RsdpRequest::new();
 #[used]
 #[unsafe(link_section = ".limine_requests")]
-static COMMAND_LINE: ExecutableCmdlineRequest = ExecutableCmdlineRequest::new();
+static FILE: ExecutableFileRequest = ExecutableFileRequest::new();
 #[used]
 #[unsafe(link_section = ".limine_requests")]
 static ADDRESS: ExecutableAddressRequest = ExecutableAddressRequest::new();
@@ -43,12 +43,13 @@ pub(super) struct Answers {
 pub(super) fn answers() -> Option<Answers> {
     let direct_map = DIRECT_MAP.get_response()?.offset();
     let address = RSDP.get_response().map_or(0, |answer| answer.address() as u64);
-    let command_line = COMMAND_LINE.get_response();
+    // The command line comes with the file: Limine 8 doesn't know the request for it alone.
+    let file = FILE.get_response().map(|answer| answer.file());
     Some(Answers {
         memory: memory_map()?,
         direct_map,
         rsdp: physical(address, direct_map),
-        command_line: command_line.map_or(&[], |answer| answer.cmdline().to_bytes()),
+        command_line: file.map_or(&[], |file| file.string().to_bytes()),
         image: ADDRESS.get_response()?.physical_base(),
     })
 }
