@@ -117,6 +117,19 @@ pub struct PerOp {
     pub migrations: f64,
 }
 
+impl PerOp {
+    /// With the digits that a record keeps.
+    #[must_use]
+    pub fn rounded(&self) -> Self {
+        Self {
+            switches: rounded(self.switches, 4),
+            ipis: rounded(self.ipis, 4),
+            timer_writes: rounded(self.timer_writes, 4),
+            migrations: rounded(self.migrations, 4),
+        }
+    }
+}
+
 /// How CPU time was divided. A share is a part of all the accounted time that these threads got: shares add up to 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Share {

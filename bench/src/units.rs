@@ -38,6 +38,17 @@ impl fmt::Display for Compact {
     }
 }
 
+/// A count and what it counts: `1 CPU`, `4 CPUs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plural<'a>(pub usize, pub &'a str);
+
+impl fmt::Display for Plural<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = if self.0 == 1 { "" } else { "s" };
+        write!(f, "{} {}{s}", self.0, self.1)
+    }
+}
+
 /// Decimals that leave three digits in all.
 fn decimals(value: f64) -> usize {
     match value {

@@ -1,0 +1,203 @@
+//! The workloads, one file each: scenario, expected value, and how to read a miss stand before the code.
+//!
+//! A workload measures on [`Os`] and hands what it found, with its judgement, to the [`Report`]. Two rules keep the
+//! numbers honest: memory for samples is there before the clock is first read, and nothing prints inside a window.
+
+mod balance;
+mod clock;
+mod equal;
+mod handover;
+mod intermittent;
+mod ipi;
+mod loops;
+mod mutex;
+mod park;
+mod spawn;
+mod tickless;
+mod timer;
+mod timeslice;
+mod timing;
+mod wake;
+mod weighted;
+mod yielding;
+
+use alloc::format;
+use alloc::string::String;
+
+use crate::os::{Attention, Os, SpawnError, Spec};
+use crate::report::Report;
+
+pub use loops::{ThreadWindow, Window};
+pub use timing::Timed;
+
+/// What a row runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each is explained by the file of its name")]
+pub enum Workload {
+    Clock,
+    MutexFree,
+    MutexContended,
+    Yield,
+    Handover(Place),
+    Park(Place),
+    /// What the target's CPU is doing when it is woken.
+    Wake(Attention),
+    WakeCall,
+    Ipi,
+    Timer {
+        /// Whether a loop wants the CPU meanwhile.
+        load: bool,
+    },
+    Spawn,
+    Equal,
+    Weighted,
+    Intermittent,
+    Timeslice,
+    Balance {
+        /// The loops.
+        weights: &'static [u32],
+        /// Whether a thread that runs 1 ms and sleeps 10 ms joins them.
+        naps: bool,
+    },
+    Tickless(Tickless),
+}
+
+/// Where the two threads of a ping-pong run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Both on CPU 0.
+    Colocated,
+    /// On CPUs 0 and 1.
+    Apart,
+    /// Wherever the kernel puts them.
+    Free,
+}
+
+impl Place {
+    /// The two threads' specs.
+    fn specs(self) -> [Spec<'static>; 2] {
+        let (first, second) = (Spec::new("ping"), Spec::new("pong"));
+        match self {
+            Self::Colocated => [first.pinned(0), second.pinned(0)],
+            Self::Apart => [first.pinned(0), second.pinned(1)],
+            Self::Free => [first, second],
+        }
+    }
+}
+
+/// What runs while interrupts are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tickless {
+    /// Nothing.
+    Idle,
+    /// One loop a CPU.
+    Single,
+    /// Two loops a CPU.
+    Pair,
+}
+
+/// How much work a result is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// Samples of a latency row.
+    pub samples: usize,
+    /// Operations before the first sample.
+    pub warmup: usize,
+    /// A latency row ends after this many ns, with the samples that it has.
+    pub budget_ns: u64,
+    /// Before a share window opens.
+    pub settle_ns: u64,
+    /// A share window.
+    pub share_ns: u64,
+    /// A window for weights.
+    pub weighted_ns: u64,
+    /// A balance window.
+    pub balance_ns: u64,
+    /// A window in which interrupts are counted, or slices timed.
+    pub second_ns: u64,
+    /// Whether every case of a row is taken.
+    pub all_cases: bool,
+}
+
+const MS: u64 = 1_000_000;
+
+impl Effort {
+    /// The quick suite's: with all its rows under a minute.
+    pub const QUICK: Self = Self {
+        samples: 1_000,
+        warmup: 50,
+        budget_ns: 400 * MS,
+        settle_ns: 500 * MS,
+        share_ns: 4_000 * MS,
+        weighted_ns: 5_000 * MS,
+        balance_ns: 2_000 * MS,
+        second_ns: 1_000 * MS,
+        all_cases: false,
+    };
+    /// Everything else's.
+    pub const THOROUGH: Self = Self {
+        samples: 10_000,
+        warmup: 200,
+        budget_ns: 5_000 * MS,
+        balance_ns: 4_000 * MS,
+        all_cases: true,
+        ..Self::QUICK
+    };
+}
+
+/// What a workload must know beside the kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Lab {
+    /// How much work a result is worth.
+    pub effort: Effort,
+    /// Whether a virtual ns is an instruction, so that times gate.
+    pub icount: bool,
+    /// How long one of two equal loops should run before the other takes over.
+    pub slice_ns: u64,
+}
+
+/// Why there is no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Not measurable here, which is nobody's fault.
+    Skipped(String),
+    /// It should have been measurable.
+    Failed(String),
+}
+
+impl From<SpawnError> for Trouble {
+    fn from(error: SpawnError) -> Self {
+        Self::Failed(format!("could not create a thread: {error}"))
+    }
+}
+
+impl Workload {
+    /// Runs the row `name` and reports its results.
+    ///
+    /// # Errors
+    /// When there is nothing to report, or no more.
+    pub fn run<O: Os>(self, name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), Trouble> {
+        match self {
+            Self::Clock => clock::run::<O>(name, lab, report),
+            Self::MutexFree => mutex::free::<O>(name, lab, report),
+            Self::MutexContended => mutex::contended::<O>(name, lab, report),
+            Self::Yield => yielding::run::<O>(name, lab, report),
+            Self::Handover(place) => handover::run::<O>(name, place, lab, report),
+            Self::Park(place) => park::run::<O>(name, place, lab, report),
+            Self::Wake(state) => wake::run::<O>(name, state, lab, report),
+            Self::WakeCall => wake::call::<O>(name, lab, report),
+            Self::Ipi => ipi::run::<O>(name, lab, report),
+            Self::Timer { load } => timer::run::<O>(name, load, lab, report),
+            Self::Spawn => spawn::run::<O>(name, lab, report),
+            Self::Equal => equal::run::<O>(name, lab, report),
+            Self::Weighted => weighted::run::<O>(name, lab, report),
+            Self::Intermittent => intermittent::run::<O>(name, lab, report),
+            Self::Timeslice => timeslice::run::<O>(name, lab, report),
+            Self::Balance { weights, naps } => balance::run::<O>(name, weights, naps, lab, report),
+            Self::Tickless(what) => tickless::run::<O>(name, what, lab, report),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
