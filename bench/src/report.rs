@@ -42,7 +42,14 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// An empty report that is written to `out` as it grows.
     pub fn new(out: &'a mut dyn Write) -> Self {
-        Self { out, row: String::new(), open: false, outcome: Outcome::default(), failures: Vec::new() }
+        Self {
+            out,
+            row: String::new(),
+            open: false,
+            blank: false,
+            outcome: Outcome::default(),
+            failures: Vec::new(),
+        }
     }
 
     /// The row `name` is about to be measured. Once more for another result of it.
