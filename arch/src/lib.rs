@@ -20,7 +20,7 @@ pub mod exit;
 pub mod fault;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub mod interrupts;
-#[cfg(all(feature = "freestanding", not(test)))]
+#[cfg(any(feature = "freestanding", test))]
 mod libc;
 pub mod memory;
 #[cfg(all(feature = "freestanding", not(test)))]

@@ -155,11 +155,11 @@ impl Acpi {
             match entry {
                 // 255 addresses all APICs at once, so it can't be one of them.
                 MadtEntry::LocalApic(cpu) if cpu.apic_id != 0xff => {
-                    self.add_cpu(u32::from(cpu.apic_id), cpu.flags)
+                    self.add_cpu(u32::from(cpu.apic_id), cpu.flags);
                 }
                 MadtEntry::LocalX2Apic(cpu) => self.add_cpu(cpu.x2apic_id, cpu.flags),
                 MadtEntry::IoApic(io) => {
-                    self.add_io_apic(u64::from(io.io_apic_address), io.global_system_interrupt_base)
+                    self.add_io_apic(u64::from(io.io_apic_address), io.global_system_interrupt_base);
                 }
                 MadtEntry::LocalApicAddressOverride(entry) => self.lapic_phys = entry.local_apic_address,
                 _ => {}

@@ -44,7 +44,7 @@ pub(super) fn answers() -> Option<Answers> {
     let direct_map = DIRECT_MAP.get_response()?.offset();
     let address = RSDP.get_response().map_or(0, |answer| answer.address() as u64);
     // The command line comes with the file: Limine 8 doesn't know the request for it alone.
-    let file = FILE.get_response().map(|answer| answer.file());
+    let file = FILE.get_response().map(limine::response::ExecutableFileResponse::file);
     Some(Answers {
         memory: memory_map()?,
         direct_map,

@@ -67,8 +67,8 @@ fn send(apic_id: u32, message: u32) {
 
 /// Two registers make a message, so interrupts must be off.
 fn send_xapic(apic_id: u32, message: u32) {
-    let registers = memory::map_device(apic_base() & APIC_BASE_ADDRESS, 4096);
-    let register = |offset| registers.wrapping_add(offset).cast::<u32>();
+    let registers = memory::map_device(apic_base() & APIC_BASE_ADDRESS, 4096) as usize;
+    let register = |offset| (registers + offset) as *mut u32;
     // SAFETY: these are this CPU's own APIC registers, mapped uncached; the message is as in `send`.
     unsafe {
         register(ICR_HIGH).write_volatile(apic_id << 24);

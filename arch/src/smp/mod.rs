@@ -96,33 +96,40 @@ pub fn start_others(info: &BootInfo, acpi: &Acpi, limit: usize, entry: fn(u32) -
     let (wanted, unreachable): (ArrayVec<u32, MAX_CPUS>, _) = others.partition(|&id| icr::can_address(id));
     started.missing = unreachable;
     if !wanted.is_empty() {
-        match make_offers(info, &wanted, entry) {
-            Ok(page) => start(page, &mut started),
+        match trampoline::install(&info.memory) {
+            Ok(page) => {
+                make_offers(&wanted, entry, &mut started);
+                start(page, &mut started);
+            }
             Err(problem) => started.problem = Some(problem),
         }
     }
     started
 }
 
-/// Prepares everything that a starting CPU reads; gives the page where it starts.
-fn make_offers(info: &BootInfo, wanted: &[u32], entry: fn(u32) -> !) -> Result<u32, Problem> {
-    let page = trampoline::install(&info.memory)?;
+/// Prepares everything that a starting CPU reads, for as many CPUs as there is memory for.
+fn make_offers(wanted: &[u32], entry: fn(u32) -> !, started: &mut Started) {
     for &apic_id in wanted {
-        let stack = Stack::new(STACK_BYTES).map_err(|_| Problem::OutOfMemory)?;
-        offer::make(apic_id, stack.top(), entry);
+        if let Ok(stack) = Stack::new(STACK_BYTES) {
+            offer::make(apic_id, stack.top(), entry);
+        } else {
+            started.missing.push(apic_id);
+            started.problem = Some(Problem::OutOfMemory);
+        }
     }
-    Ok(page)
 }
 
 fn start(page: u32, started: &mut Started) {
     let offers = offer::all();
-    offers.iter().for_each(|offer| icr::send_init(offer.apic_id()));
+    for offer in offers {
+        icr::send_init(offer.apic_id());
+    }
     wait(AFTER_INIT_NS, || false);
-    for pause in [AFTER_STARTUP_NS].into_iter().chain((0..PATIENCE_NS / RETRY_NS).map(|_| RETRY_NS)) {
-        offers
-            .iter()
-            .filter(|offer| !offer.is_accepted())
-            .for_each(|offer| icr::send_startup(offer.apic_id(), page));
+    let retries = (0..PATIENCE_NS / RETRY_NS).map(|_| RETRY_NS);
+    for pause in [AFTER_STARTUP_NS].into_iter().chain(retries) {
+        for offer in offers.iter().filter(|offer| !offer.is_accepted()) {
+            icr::send_startup(offer.apic_id(), page);
+        }
         if wait(pause, || offers.iter().all(Offer::is_accepted)) {
             break;
         }

@@ -63,8 +63,7 @@ pub(super) fn install(map: &MemoryMap) -> Result<u32, Problem> {
 
 /// Adds `value` to the 32-bit field at `offset` of the copied code.
 fn add(code: *mut u8, offset: usize, value: u32) {
-    // SAFETY: `offset` is that of a field of the code, which `install` just copied there.
-    let field = unsafe { code.add(offset).cast::<u32>() };
-    // SAFETY: as above; the field may be unaligned.
+    let field = (code as usize + offset) as *mut u32;
+    // SAFETY: `offset` is that of a field of the code, which `install` just copied there. It may be unaligned.
     unsafe { field.write_unaligned(field.read_unaligned() + value) };
 }
