@@ -1,6 +1,6 @@
 //! Tacet's workloads, and the report that they make.
 //!
-//! The kernel calls [`suite::run`] with what the boot command line said ([`options`]). The suite runs its rows
+//! The kernel calls [`run`] with what the boot command line said ([`options`]). The suite runs its rows
 //! ([`suite::ROWS`]); each is a [`workload`] that asks a kernel for threads, locks and clocks through [`os::Os`],
 //! reduces what it measured ([`stats`], [`fairness`]), judges it ([`verdict`]) and hands both to the [`report`],
 //! which prints a row for people and a [`record`] for programs.
@@ -26,3 +26,5 @@ pub mod suite;
 pub mod units;
 pub mod verdict;
 pub mod workload;
+
+pub use suite::{Outcome, run};

@@ -59,3 +59,40 @@ fn judge(window: &Window, expected: &[f64], loops: usize) -> Judgement {
     }
     Judgement::new().check(worst.0 <= TOLERANCE, worst.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::os::Usage;
+    use crate::verdict::Mark;
+    use crate::workload::ThreadWindow;
+
+    fn window(received_ms: &[u64]) -> Window {
+        let thread = |(i, ms): (usize, &u64)| ThreadWindow {
+            name: format!("loop {i}"),
+            usage: Usage { cpu_ns: ms * MS, ..Usage::default() },
+            rounds: None,
+        };
+        Window {
+            ns: 1_200 * MS,
+            threads: received_ms.iter().enumerate().map(thread).collect(),
+            ..Window::default()
+        }
+    }
+
+    #[test]
+    fn every_loop_counts_and_the_napper_does_not() {
+        assert_eq!(judge(&window(&[800, 800, 800]), &[1.5; 3], 3).mark(), Mark::Ok);
+        let biased = judge(&window(&[1_100, 600, 600]), &[1.5; 3], 3);
+        assert_eq!(biased.mark(), Mark::Fail);
+        assert_eq!(biased.why(), "loop 2 is farthest off, ×2.000 for ×1.500, 3% allowed");
+        assert_eq!(judge(&window(&[1_200, 1]), &[1.0, 11.0], 1).mark(), Mark::Ok);
+    }
+
+    #[test]
+    fn a_starved_loop_fails() {
+        let judgement = judge(&window(&[1_200, 0]), &[1.0; 2], 2);
+        assert_eq!(judgement.mark(), Mark::Fail);
+        assert!(judgement.why().starts_with("loop 1 is farthest off"), "{}", judgement.why());
+    }
+}

@@ -195,3 +195,57 @@ impl Meeting {
         self.opens.load(Relaxed) == OFF || self.closed.load(Relaxed) == O::cpus()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Mark;
+
+    /// A CPU that was left alone for a second, halted or served throughout.
+    fn quiet(served: bool) -> Quiet {
+        let (served_ns, halted_ns) = if served { (1_000 * MS, 0) } else { (0, 1_000 * MS) };
+        Quiet { ns: 1_000 * MS, spent: Counters { halted_ns, ..Counters::default() }, served_ns, excused: 0 }
+    }
+
+    fn paired(timer_interrupts: u64, interrupts_total: u64, switches: u64) -> Quiet {
+        Quiet {
+            spent: Counters { switches, timer_interrupts, interrupts_total, ..Counters::default() },
+            ..quiet(true)
+        }
+    }
+
+    fn mark(what: Tickless, cpus: &[Quiet]) -> Mark {
+        judge(what, cpus).mark()
+    }
+
+    #[test]
+    fn one_interrupt_on_one_cpu_fails() {
+        for (what, served) in [(Tickless::Idle, false), (Tickless::Single, true)] {
+            let mut cpus = [quiet(served); 4];
+            assert_eq!(mark(what, &cpus), Mark::Ok);
+            cpus[3].spent.interrupts_total = 1;
+            assert_eq!(mark(what, &cpus), Mark::Fail);
+            cpus[3].excused = 1;
+            assert_eq!(mark(what, &cpus), Mark::Ok);
+        }
+    }
+
+    #[test]
+    fn a_cpu_that_polls_or_serves_others_fails() {
+        let mut idle = [quiet(false); 2];
+        idle[1].spent.halted_ns = 989 * MS;
+        assert_eq!(mark(Tickless::Idle, &idle), Mark::Fail);
+        let mut single = [quiet(true); 2];
+        single[0].served_ns = 989 * MS;
+        assert_eq!(mark(Tickless::Single, &single), Mark::Fail);
+    }
+
+    #[test]
+    fn a_pair_has_one_timer_interrupt_a_slice_and_no_other() {
+        assert_eq!(mark(Tickless::Pair, &[paired(100, 100, 100); 2]), Mark::Ok);
+        assert_eq!(mark(Tickless::Pair, &[paired(101, 101, 100); 2]), Mark::Ok);
+        assert_eq!(mark(Tickless::Pair, &[paired(200, 200, 100); 2]), Mark::Fail, "a tick");
+        assert_eq!(mark(Tickless::Pair, &[paired(100, 101, 100); 2]), Mark::Fail, "a kick");
+        assert_eq!(mark(Tickless::Pair, &[paired(0, 0, 0); 2]), Mark::Fail, "nobody preempts");
+    }
+}
