@@ -1,7 +1,7 @@
 //! Every row of the report: its name, its group, and what it needs.
 //!
 //! The table below is the one place that lists them. Adding a row is a file in `workload/`, a variant of
-//! [`Workload`](crate::workload::Workload), and a line here.
+//! [`Workload`], and a line here.
 
 mod run;
 mod selection;
