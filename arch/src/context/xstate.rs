@@ -9,7 +9,7 @@
 //! 13.9), while other calls have long used that memory. XSAVEC has no such memory; it skips only what is in its initial
 //! state, and says so in the header. XSAVE where there is no XSAVEC; FXSAVE where there is neither.
 
-use super::{Context, switch};
+use super::{Context, switch_call};
 use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU32, Ordering};
 use raw_cpuid::CpuId;
@@ -74,17 +74,24 @@ fn enabled_of(supported: u64) -> u64 {
 }
 
 /// Chooses method and size, once, on the first CPU after its XCR0 is set.
-pub(crate) fn init() -> Method {
-    let Some(mask) = supported_mask() else { return Method::Fxsave };
+pub(crate) fn init() {
+    let Some(mask) = supported_mask() else { return };
     let compact = CpuId::new().get_extended_state_info().is_some_and(|info| info.has_xsavec());
-    let (method, subleaf) = if compact { (Method::Xsavec, 1) } else { (Method::Xsave, 0) };
+    set(if compact { Method::Xsavec } else { Method::Xsave }, mask);
+}
+
+/// Makes [`preempt_switch`] use a method that the CPU has, for the components of `mask`.
+fn set(method: Method, mask: u64) {
     // EBX is the size of an area with all that XCR0 enables: of the standard format in subleaf 0, compacted in 1. No
     // supervisor component is enabled, so that IA32_XSS adds nothing.
-    let bytes = core::arch::x86_64::__cpuid_count(0xd, subleaf).ebx;
-    AREA_BYTES.store(bytes.max(LEGACY_BYTES + 64), Ordering::Relaxed);
+    let bytes = match method {
+        Method::Fxsave => LEGACY_BYTES,
+        Method::Xsave => core::arch::x86_64::__cpuid_count(0xd, 0).ebx,
+        Method::Xsavec => core::arch::x86_64::__cpuid_count(0xd, 1).ebx,
+    };
+    AREA_BYTES.store(bytes, Ordering::Relaxed);
     COMPONENTS.store((mask & !SSE) as u32, Ordering::Relaxed);
     METHOD.store(method as u32, Ordering::Relaxed);
-    method
 }
 
 /// How preempted threads' state is saved, and how many bytes of their stacks that takes.
@@ -146,25 +153,9 @@ pub unsafe extern "C" fn preempt_switch(previous: *const Context, next: *const C
         bytes = sym AREA_BYTES,
         components = sym COMPONENTS,
         method = sym METHOD,
-        switch = sym switch,
+        switch = sym switch_call,
     )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn avx512_is_enabled_only_whole_and_with_avx() {
-        assert_eq!(enabled_of(0b11), 0b11);
-        assert_eq!(enabled_of(0b111), 0b111);
-        assert_eq!(enabled_of(0b1110_0111), 0b1110_0111);
-        assert_eq!(enabled_of(0b0110_0111), 0b111);
-        assert_eq!(enabled_of(0b1110_0011), 0b11);
-    }
-
-    #[test]
-    fn unknown_components_stay_off() {
-        assert_eq!(enabled_of(u64::MAX), X87 | SSE | AVX | AVX512);
-    }
-}
+mod tests;
