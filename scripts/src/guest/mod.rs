@@ -28,7 +28,7 @@ const POLL: Duration = Duration::from_millis(20);
 const GRACE: Duration = Duration::from_secs(10);
 
 /// More log than any suite prints: a guest that goes beyond it prints in a loop.
-const FLOOD: u64 = 64 << 20;
+const FLOOD: u64 = 8 << 20;
 
 /// How long a guest may take, and how long it may be silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,17 +140,18 @@ impl Watch {
         }
     }
 
-    fn listen(&mut self, each: &mut dyn FnMut(&Line)) -> Result<()> {
+    /// Takes what is new; false when nothing is.
+    fn listen(&mut self, each: &mut dyn FnMut(&Line)) -> Result<bool> {
         let fresh = self.tail.read()?;
         if fresh.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         self.heard = Instant::now();
         self.transcript.feed(&fresh).iter().for_each(each);
         if self.over.is_none() && self.transcript.is_over() {
             self.over = Some(self.heard);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Why the guest should be killed now, if it should.
@@ -172,7 +173,7 @@ impl Watch {
 
     /// What was written between the last look and the end.
     fn rest(&mut self, each: &mut dyn FnMut(&Line)) -> Result<()> {
-        self.listen(each)?;
+        while self.tail.position() <= FLOOD && self.listen(each)? {}
         self.transcript.finish().iter().for_each(each);
         Ok(())
     }

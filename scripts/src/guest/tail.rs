@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
+/// Bytes read at a time, so that a guest that prints without end is noticed before memory runs out.
+const MOST: u64 = 1 << 20;
+
 /// A file and how far it has been read.
 #[derive(Debug)]
 pub struct Tail {
@@ -19,13 +22,13 @@ impl Tail {
         Self { path, position: 0 }
     }
 
-    /// Everything new. The file is opened anew each time: QEMU may replace it when it starts.
+    /// What is new, up to [`MOST`] bytes. The file is opened anew each time: QEMU may replace it when it starts.
     pub fn read(&mut self) -> Result<Vec<u8>> {
         let mut fresh = Vec::new();
         File::open(&self.path)
             .and_then(|mut file| {
                 file.seek(SeekFrom::Start(self.position))?;
-                file.read_to_end(&mut fresh)
+                file.take(MOST).read_to_end(&mut fresh)
             })
             .with_context(|| format!("cannot read the log {}", self.path.display()))?;
         self.position += fresh.len() as u64;

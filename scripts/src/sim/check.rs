@@ -53,7 +53,7 @@ impl World<'_> {
     /// Runnable threads are somewhere; blocked and gone ones are nowhere.
     fn check_threads(&self, places: &[Place]) -> Result<(), String> {
         for (number, thread) in self.threads.iter().enumerate() {
-            if thread.doing == Doing::Gone {
+            if matches!(thread.doing, Doing::New | Doing::Gone) {
                 continue;
             }
             let place = places[thread.task.index()];
@@ -150,7 +150,10 @@ impl World<'_> {
     }
 
     fn someone_waits_for(&self, cpu: usize, places: &[Place]) -> bool {
-        let allowed = |slot: usize| self.shared.task(slot).affinity().allows(CpuId(cpu as u32));
+        let allowed = |slot: usize| {
+            let repinned = self.tenants[slot].is_some_and(|thread| self.threads[thread].repinned);
+            !repinned && self.shared.task(slot).affinity().allows(CpuId(cpu as u32))
+        };
         places.iter().enumerate().any(|(slot, place)| match place {
             Place::Queued(at) => *at != cpu && allowed(slot),
             _ => false,

@@ -193,11 +193,14 @@ impl World<'_> {
         let thread = self.cpus[cpu].thread.expect("a thread runs");
         if let Doing::Sleeping(until) = self.threads[thread].doing {
             if until > self.local(cpu).0 {
-                // Woken early by someone else: sleep on.
-                return self.reschedule(cpu, Reason::Block);
+                // Woken early, by someone else or by a CPU whose clock is ahead. The timer may be used up.
+                return self.sleep(cpu, thread, until);
             }
+            // Woken at its time but by someone else, perhaps: the timer must not leave a permit.
+            self.cpus[cpu].sched.cancel_timer();
         }
         self.threads[thread].doing = Doing::Runnable;
+        self.threads[thread].repinned = false;
         for _ in 0..ENDLESS {
             if self.threads[thread].remaining > 0 {
                 return self.begin_run(cpu);
@@ -217,9 +220,8 @@ impl World<'_> {
             Step::Loop => self.threads[thread].remaining = u64::MAX,
             Step::Sleep(span) => {
                 let until = self.local(cpu).0 + span.draw(&mut self.rng);
-                self.cpus[cpu].sched.set_timer(sched::Nanos(until));
-                self.threads[thread].doing = Doing::Sleeping(until);
-                return self.leave(cpu, Reason::Block);
+                self.sleep(cpu, thread, until);
+                return false;
             }
             Step::Yield => return self.leave(cpu, Reason::Yield),
             Step::Park => return self.park(cpu, thread),
@@ -244,6 +246,13 @@ impl World<'_> {
         false
     }
 
+    fn sleep(&mut self, cpu: usize, thread: usize, until: u64) {
+        self.cpus[cpu].sched.set_timer(sched::Nanos(until));
+        self.threads[thread].doing = Doing::Sleeping(until);
+        self.threads[thread].permit = false;
+        self.reschedule(cpu, Reason::Block);
+    }
+
     fn park(&mut self, cpu: usize, thread: usize) -> bool {
         if !std::mem::take(&mut self.threads[thread].permit) {
             self.threads[thread].doing = Doing::Parked;
@@ -253,12 +262,14 @@ impl World<'_> {
 
     fn wake(&mut self, cpu: usize, other: usize) -> bool {
         let now = self.local(cpu);
-        match self.threads[other].doing {
-            Doing::Parked => self.threads[other].doing = Doing::Runnable,
-            Doing::Runnable => self.threads[other].permit = true,
-            Doing::Sleeping(_) | Doing::Gone => {}
-        }
         let outcome = self.cpus[cpu].sched.wake(self.threads[other].task, now);
+        let woken = &mut self.threads[other];
+        if woken.doing == Doing::Parked {
+            // Whatever the scheduler says: if it's now nowhere, the wakeup is lost.
+            woken.doing = Doing::Runnable;
+        } else if outcome == WakeOutcome::Already {
+            woken.permit = true;
+        }
         self.trace.note(self.now, cpu, || format!("wakes thread {other}: {outcome:?}"));
         self.after_wake(cpu, outcome)
     }
@@ -280,6 +291,7 @@ impl World<'_> {
             return true;
         }
         self.threads[other].plan.affinity = affinity;
+        self.threads[other].repinned = true;
         self.shared.task(self.threads[other].task.index()).set_affinity(affinity);
         if Some(other) == self.cpus[cpu].thread {
             return self.leave(cpu, Reason::Preempt);

@@ -5,6 +5,9 @@ use super::world::World;
 /// How often the lag is looked at.
 const SAMPLE: u64 = 1_000_000;
 
+/// More events a CPU and microsecond than this, for a millisecond, are a storm that the scheduler makes.
+const BUSIEST: u64 = 1;
+
 /// What a window showed.
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
@@ -112,9 +115,13 @@ impl World<'_> {
     /// The first violation.
     pub fn run(&mut self, span: u64) -> Result<(), String> {
         let end = self.now + span;
+        let before = self.totals.events;
         while let Some(event) = self.events.next(end) {
             self.handle(event);
             self.check()?;
+            if self.totals.events - before > BUSIEST * (span / 1_000 + 1) * self.cpus.len() as u64 {
+                return Err("CPUs keep each other busy with events and get nothing done".into());
+            }
         }
         self.now = end;
         Ok(())

@@ -11,5 +11,6 @@ pub mod machine;
 pub mod measure;
 pub mod program;
 pub mod scenario;
+pub mod storm;
 pub mod trace;
 pub mod world;

@@ -4,7 +4,7 @@ use fastrand::Rng;
 use sched::{Affinity, Config, Nanos, Shared};
 
 use super::machine::Machine;
-use super::measure::{Measured, ideal};
+use super::measure::{Counts, Measured, ideal};
 use super::program::{Plan, Span, Step};
 use super::world::World;
 
@@ -46,10 +46,11 @@ impl Case {
         for plan in &self.plans {
             world.add(plan.clone());
         }
-        let outcome = world
+        let outcome: Result<Measured, String> = world
             .run(self.settle)
             .and_then(|()| world.measure(self.window, self.expected.clone()))
             .and_then(|measured| world.check_conserved(BOOT).map(|()| measured));
+        if std::env::var("SIM_TALK").is_ok() { eprintln!("{:?} threads {} {:?}\n{}", world.totals, world.threads.len(), Counts::of(&world), world.trace); }
         outcome.map_err(|why| format!("{why}\nat {} of {}, seed {seed}:\n{}", world.now, self.name, world.trace))
     }
 }
@@ -94,4 +95,30 @@ pub fn fairness(seed: u64) -> Vec<Case> {
 /// The default settings.
 pub fn settings() -> Config {
     Config { tau: Nanos::from_millis(200), ..Config::default() }
+}
+
+/// Loops of random weights on random machines, to find where shares stray.
+pub fn random_weights(seed: u64, count: usize) -> Vec<Case> {
+    let mut rng = Rng::with_seed(seed);
+    (0..count)
+        .map(|_| {
+            let cpus = rng.usize(1..=8);
+            let weights: Vec<u32> = (0..rng.usize(1..=3 * cpus + 1)).map(|_| rng.u32(1..=8)).collect();
+            let mut case = Case::new(format!("share/random {weights:?} on {cpus}"), cpus, loops(&weights), cpus);
+            for plan in &mut case.plans {
+                plan.start = rng.u64(0..20 * MS);
+            }
+            case
+        })
+        .collect()
+}
+
+/// A storm: random threads on a machine of random size, for half a second.
+pub fn storm(seed: u64) -> Case {
+    let mut rng = Rng::with_seed(seed);
+    let cpus = rng.usize(1..=6);
+    let threads = rng.usize(1..=4 * cpus);
+    let plans = super::storm::plans(&mut rng, cpus, threads);
+    let expected = vec![1.0; plans.len()];
+    Case { name: format!("storm on {cpus}"), cpus, plans, expected, settle: 0, window: 500 * MS }
 }

@@ -51,6 +51,8 @@ pub struct VirtualCpu<'a> {
 /// What a thread is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Doing {
+    /// It isn't started yet.
+    New,
     /// It runs or wants to.
     Runnable,
     /// It waits for its timer, due at this time of the CPU that set it.
@@ -79,6 +81,8 @@ pub struct Thread {
     pub accounted: u64,
     /// Whether a wake came while it wasn't parked.
     pub permit: bool,
+    /// Whether its affinity was changed since it last ran: that counts from its next dispatch on.
+    pub repinned: bool,
 }
 
 /// What went on in all.
@@ -192,12 +196,13 @@ impl<'a> World<'a> {
         self.threads.push(Thread {
             plan,
             task,
-            doing: Doing::Parked,
+            doing: Doing::New,
             at: 0,
             remaining: 0,
             work: 0,
             accounted: 0,
             permit: false,
+            repinned: false,
         });
         number
     }
