@@ -1,66 +1,64 @@
-//! Tacet boot image.
+//! Tacet's boot image.
+//!
+//! [`main`] is the boot, as a list of calls. Then read: `start` (all CPUs), `idle` (what each does with
+//! nothing to do), `dispatch` (carrying out the scheduler's decisions), `thread` and `sync` (what programs
+//! use), `os` (what the benchmarks use). Policy is in the crate `sched`, registers are in `arch`.
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
+mod console;
+mod dispatch;
+mod facts;
+mod heap;
+mod idle;
+mod local;
+mod machine;
+mod os;
+mod panic;
+mod plant;
+mod preempt;
+mod probe;
+mod start;
+mod suite;
+mod sync;
+mod thread;
+
 use arch::boot::BootInfo;
-use arch::memory;
-use core::fmt::Write;
+use arch::{acpi, cpu, interrupts, memory, serial};
 
 arch::entry!(main);
 
+static HANDLERS: interrupts::Handlers =
+    interrupts::Handlers { timer: dispatch::on_timer, kick: dispatch::on_kick, stop: || () };
+
 fn main(info: &'static BootInfo) -> ! {
-    _ = writeln!(Com1, "Tacet: entered by {}, command line: {:?}", info.door.name(), info.command_line);
-    for r in info.memory.regions() {
-        _ = writeln!(Com1, "  {:#014x} + {:#012x} {:?}", r.base, r.len, r.kind);
-    }
-    if let Err(error) = memory::init(info) {
-        panic!("{error}");
-    }
-    _ = writeln!(
-        Com1,
-        "memory: {} MiB, {} KiB free",
-        memory::total_bytes() >> 20,
-        memory::free_bytes() >> 10
-    );
-    let stack = memory::Stack::new(65536).unwrap();
-    let heap = memory::heap_region(8 << 20).unwrap();
-    heap.fill(core::mem::MaybeUninit::new(7));
-    _ = writeln!(
-        Com1,
-        "stack {stack:x?} guard {:x?} not {:x?} heap {:p}",
-        memory::is_guard(stack.guard() + 5),
-        memory::is_guard(stack.top() - 1),
-        heap
-    );
-    _ = writeln!(
-        Com1,
-        "memory: {} MiB, {} KiB free",
-        memory::total_bytes() >> 20,
-        memory::free_bytes() >> 10
-    );
-    let acpi = arch::acpi::find(info);
-    _ = writeln!(Com1, "{acpi:x?}");
-    loop {
-        core::hint::spin_loop();
-    }
-}
+    // A voice, and ears for faults.
+    serial::init();
+    println!("Tacet {} ({})", facts::VERSION, facts::COMMIT);
+    cpu::init_bsp();
+    machine::report_faults();
 
-struct Com1;
+    // Memory, and with it the command line.
+    machine::or_end(memory::init(info), "memory");
+    machine::or_end(heap::init(machine::heap_bytes()), "heap");
+    let options = machine::options(info);
+    let config = machine::or_bad_input(start::config(&options));
 
-impl Write for Com1 {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        for byte in text.bytes() {
-            // SAFETY: COM1's data port; QEMU's UART takes a byte at any time.
-            unsafe { core::arch::asm!("out dx, al", in("dx") 0x3f8_u16, in("al") byte) };
-        }
-        Ok(())
-    }
-}
+    // The machine: interrupts, clock, timer.
+    let acpi = acpi::find(info);
+    let clock = machine::init(&acpi, &options);
+    interrupts::set_handlers(&HANDLERS);
 
-#[panic_handler]
-fn panic(info: &core::panic::PanicInfo) -> ! {
-    _ = writeln!(Com1, "PANIC: {info}");
-    loop {
-        core::hint::spin_loop();
-    }
+    // All CPUs, each with a scheduler.
+    let started = start::processors(info, &acpi, options.cpus.unwrap_or(usize::MAX));
+    machine::describe(info, &acpi, clock, &started);
+    machine::check_cpus(&options, &started);
+    facts::record(info, clock, options);
+    start::schedule(started.online.len(), config);
+
+    // The first thread runs the suite; this one becomes the first CPU's idle task.
+    suite::spawn();
+    idle::run()
 }

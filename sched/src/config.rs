@@ -38,6 +38,12 @@ impl Config {
         Nanos(self.hysteresis.0 * 2)
     }
 
+    /// The shortest slice of a task of normal weight or more: one that was charged the penalty on arrival.
+    #[inline]
+    pub(crate) const fn shortest_slice(&self) -> Nanos {
+        self.hysteresis.since(self.penalty)
+    }
+
     /// Whether every setting is in its range.
     ///
     /// # Errors

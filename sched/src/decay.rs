@@ -54,13 +54,13 @@ impl Decay {
         decay
     }
 
-    /// Counts that a task ran from `from` to `to`. A multiplication and two additions, but once a window.
+    /// Counts that a task ran from `from` to `to`, which is no earlier. A multiplication and two additions, but once a window.
     #[inline]
     pub fn charge(&mut self, task: &Task, from: Nanos, to: Nanos) {
         if to.0 >= self.window_end {
             self.charge_across(task, from.0, to.0);
         } else {
-            task.virtual_time.add(task.weighted(to.since(from).0));
+            task.virtual_time.add(task.weighted(to.0.wrapping_sub(from.0)));
         }
     }
 

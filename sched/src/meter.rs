@@ -25,10 +25,10 @@ impl Meter {
         self.0.set(RUNNING | now.0.wrapping_sub(self.0.get()) & !RUNNING);
     }
 
-    /// Stops at `now`. Only the owner.
+    /// Stops at `now`, which is no earlier than the start. Only the owner, while running.
     #[inline]
     pub fn stop(&self, now: Nanos) {
-        self.0.set(self.read(now).0);
+        self.0.set(now.0.wrapping_sub(self.0.get()) & !RUNNING);
     }
 
     /// Back to zero, stopped. Only the owner.

@@ -95,8 +95,8 @@ impl RunQueue {
     }
 }
 
-/// A queue entry: its tag holds the task's weight, and whether it's movable in the lowest bit.
+/// A queue entry, whose tag is the task's burden.
 #[inline]
 fn entry(task: &Task, slot: u32, key: u64) -> Entry {
-    Entry { key, slot, tag: task.weight() << 1 | u32::from(task.affinity().is_movable()) }
+    Entry { key, slot, tag: task.burden() }
 }

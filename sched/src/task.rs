@@ -37,6 +37,8 @@ pub struct Task {
     /// The number of the timer that is armed for the task; a timer of any other number is stale.
     pub(crate) timer: AtomicU32,
     weight: AtomicU32,
+    /// Weight, and in the lowest bit whether the task is movable: what a run queue sums up.
+    burden: AtomicU32,
     /// Normal weight over this task's, in fixed point.
     inverse: Owned,
     /// CPU time used.
@@ -83,6 +85,7 @@ impl Task {
             in_transit: AtomicU32::new(0),
             timer: AtomicU32::new(0),
             weight: AtomicU32::new(NORMAL_WEIGHT),
+            burden: AtomicU32::new(NORMAL_WEIGHT << 1 | 1),
             inverse: Owned::new(1 << INVERSE_SHIFT),
             meter: Meter::new(),
             virtual_time: Owned::new(0),
@@ -149,6 +152,13 @@ impl Task {
     /// Changes where the task may run, from its next dispatch on.
     pub fn set_affinity(&self, affinity: Affinity) {
         self.affinity.store(affinity.to_word(), Ordering::Relaxed);
+        self.burden.store(self.weight() << 1 | u32::from(affinity.is_movable()), Ordering::Relaxed);
+    }
+
+    /// Weight, and in the lowest bit whether the task is movable.
+    #[inline]
+    pub(crate) fn burden(&self) -> u32 {
+        self.burden.load(Ordering::Relaxed)
     }
 
     /// The CPU that the task runs on, waits on or last ran on.

@@ -13,6 +13,8 @@ use crate::time::Nanos;
 #[derive(Debug)]
 pub struct Timers {
     heap: Heap,
+    /// When the first timer is due.
+    first: Nanos,
     /// Timers known to be stale: a lower bound, since other CPUs cancel too.
     stale: usize,
 }
@@ -20,13 +22,17 @@ pub struct Timers {
 impl Timers {
     /// No timers, with room for those of `tasks` tasks.
     pub fn new(tasks: usize) -> Self {
-        Self { heap: Heap::with_capacity(tasks * 2), stale: 0 }
+        Self { heap: Heap::with_capacity(tasks * 2), first: Nanos::NEVER, stale: 0 }
     }
 
     /// When the first timer is due. It may turn out to be stale.
     #[inline]
     pub fn first(&self) -> Nanos {
-        self.heap.first().map_or(Nanos::NEVER, |entry| Nanos(entry.key))
+        self.first
+    }
+
+    fn find_first(&mut self) {
+        self.first = self.heap.first().map_or(Nanos::NEVER, |entry| Nanos(entry.key));
     }
 
     /// Arms a task's timer for `deadline` in place of any it had.
@@ -36,6 +42,7 @@ impl Timers {
         }
         let tag = tasks[slot as usize].next_timer();
         self.heap.push(Entry { key: deadline.0, slot, tag });
+        self.first = self.first.min(deadline);
     }
 
     /// Cancels a task's timer, wherever it was armed; called on the CPU where the task is.
@@ -52,6 +59,7 @@ impl Timers {
     pub fn pop_due(&mut self, tasks: &[Task], now: Nanos) -> Option<u32> {
         while self.first() <= now {
             let entry = self.heap.pop()?;
+            self.find_first();
             if is_current(tasks, &entry) {
                 return Some(entry.slot);
             }
@@ -62,6 +70,7 @@ impl Timers {
 
     fn sweep(&mut self, tasks: &[Task]) {
         self.heap.retain(|entry| is_current(tasks, entry));
+        self.find_first();
         self.stale = 0;
     }
 }

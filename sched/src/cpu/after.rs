@@ -20,21 +20,37 @@ impl Cpu<'_> {
     /// Completes a switch. Called first of all on the new stack, with interrupts still off.
     #[inline]
     pub fn switched(&mut self) -> After {
+        let reap = if self.left.1 == Leaving::Nothing { None } else { self.part() };
+        self.share_surplus(self.charged);
+        After { reap, reschedule: self.preempt }
+    }
+
+    /// Does with the task that was left what it was left for; returns it if it's gone.
+    #[inline]
+    fn part(&mut self) -> Option<TaskId> {
         let (slot, leaving) = self.left;
         self.left.1 = Leaving::Nothing;
-        let mut reap = None;
+        if leaving == Leaving::Blocking && self.task(slot).state.finish_block() {
+            return None;
+        }
+        self.part_otherwise(slot, leaving)
+    }
+
+    #[inline(never)]
+    fn part_otherwise(&mut self, slot: u32, leaving: Leaving) -> Option<TaskId> {
         match leaving {
-            Leaving::Nothing => {}
-            Leaving::Blocking if self.task(slot).state.finish_block() => {}
+            Leaving::Nothing => None,
+            Leaving::Exiting => Some(self.task_id(slot)),
+            Leaving::Moving => {
+                self.route(slot, self.charged);
+                None
+            }
             // Woken while it was still on its stack: the waker left it to us.
             Leaving::Blocking => {
                 let outcome = self.send(slot, self.charged);
                 self.remember_kick(outcome);
+                None
             }
-            Leaving::Moving => self.route(slot, self.charged),
-            Leaving::Exiting => reap = Some(self.task_id(slot)),
         }
-        self.share_surplus(self.charged);
-        After { reap, reschedule: self.preempt }
     }
 }

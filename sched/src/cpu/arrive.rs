@@ -20,6 +20,7 @@ impl<'a> Cpu<'a> {
     }
 
     /// Queues what other CPUs posted. A task that may not run here is passed on, never dropped.
+    #[inline(never)]
     fn drain(&mut self, now: Nanos) {
         let (shared, mailbox) = (self.shared, self.mailbox);
         mailbox.take(&shared.tasks, |slot| {
@@ -66,6 +67,7 @@ impl<'a> Cpu<'a> {
             self.policy.preempted_by(task);
         }
         self.preempt |= preempts;
+        self.load_changed = true;
         if self.queue.movable() > 0 && !self.overloaded {
             self.announce_surplus();
         }

@@ -33,13 +33,14 @@ impl Cpu<'_> {
         }
     }
 
+    #[inline(never)]
     fn share_slowly(&mut self, now: Nanos) {
         if self.shared.idle.any() {
             self.feed_idle(now);
         }
-        if self.queue.movable() > 0 && now >= self.next_balance {
+        if now >= self.next_balance {
             self.next_balance = now + self.shared.config.slice();
-            self.balance(now);
+            if self.queue.movable() > 0 { self.balance(now) } else { self.withdraw_surplus() }
         }
     }
 
@@ -135,7 +136,7 @@ impl Cpu<'_> {
         self.mailbox.stats.given.add(1);
         let outcome = self.post(slot, target, now);
         self.remember_kick(outcome);
-        self.published = u64::MAX;
+        self.load_changed = true;
         // Others go by what is published, and this CPU may have no reason to reschedule any time soon.
         self.publish_load(now);
     }

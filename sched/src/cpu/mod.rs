@@ -48,6 +48,8 @@ enum Leaving {
 #[derive(Debug)]
 pub struct Cpu<'a> {
     shared: &'a Shared,
+    /// The task table.
+    tasks: &'a [Task],
     /// This CPU's own mailbox.
     mailbox: &'a Mailbox,
     id: CpuId,
@@ -66,10 +68,12 @@ pub struct Cpu<'a> {
     dispatched: Nanos,
     /// Whether an arrival is to run before the current task.
     preempt: bool,
+    /// The least that a task of normal weight or more runs before another overtakes it.
+    shortest_slice: Nanos,
     /// The deadline that the timer is armed for.
     armed: Nanos,
-    /// The sum of weights that was published last; [`u64::MAX`] where more than that has changed.
-    published: u64,
+    /// Whether what this CPU publishes of its load is out of date.
+    load_changed: bool,
     /// Whether this CPU is in the set of overloaded ones.
     overloaded: bool,
     /// When to compare loads again.
@@ -89,6 +93,7 @@ impl<'a> Cpu<'a> {
         task.meter.start(now);
         Self {
             shared,
+            tasks: &shared.tasks,
             mailbox: shared.mailbox(id),
             id,
             current: idle,
@@ -100,8 +105,9 @@ impl<'a> Cpu<'a> {
             charged: now,
             dispatched: now,
             preempt: false,
+            shortest_slice: shared.config.shortest_slice(),
             armed: Nanos::NEVER,
-            published: u64::MAX,
+            load_changed: true,
             overloaded: false,
             next_balance: Nanos::ZERO,
             idle_since: now,
@@ -125,6 +131,12 @@ impl<'a> Cpu<'a> {
     #[inline]
     pub fn current(&self) -> TaskId {
         self.task_id(self.current)
+    }
+
+    /// The slot of the task that runs.
+    #[inline]
+    pub fn current_slot(&self) -> usize {
+        self.current as usize
     }
 
     /// Whether the idle task runs.
@@ -156,7 +168,7 @@ impl<'a> Cpu<'a> {
 
     #[inline]
     fn task(&self, slot: u32) -> &'a Task {
-        &self.shared.tasks[slot as usize]
+        &self.tasks[slot as usize]
     }
 
     #[inline]
@@ -167,15 +179,24 @@ impl<'a> Cpu<'a> {
     /// The running task and how long it has run, for the policy.
     #[inline]
     fn running(&self) -> Running<'a> {
-        Running { task: self.running, ran: self.charged.since(self.dispatched) }
+        Running { task: self.running, since: self.dispatched, now: self.charged }
     }
 
     /// Charges the running task up to `now`. The idle task isn't charged: its meter tells all.
     #[inline]
     fn charge(&mut self, now: Nanos) {
-        if !self.is_idle() && now > self.charged {
+        self.charge_unless(self.is_idle(), now);
+    }
+
+    /// The same where it's known whether the idle task runs.
+    #[inline]
+    fn charge_unless(&mut self, idle: bool, now: Nanos) {
+        if now <= self.charged {
+            return;
+        }
+        if !idle {
             self.policy.charge(self.running, self.charged, now);
         }
-        self.charged = self.charged.max(now);
+        self.charged = now;
     }
 }

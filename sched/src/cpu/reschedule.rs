@@ -4,6 +4,7 @@ use super::{Cpu, Leaving};
 use crate::attention::Notice;
 use crate::id::TaskId;
 use crate::policy::{Arrival, Policy};
+use crate::task::NORMAL_WEIGHT;
 use crate::time::Nanos;
 
 /// Why a CPU reschedules: what the running task does.
@@ -54,18 +55,25 @@ impl Cpu<'_> {
     /// Decides what this CPU does from `now` on. The caller arms the timer as told and switches as told.
     ///
     /// Never blocks, allocates or spins.
-    #[inline]
+    #[inline(always)]
     pub fn reschedule(&mut self, now: Nanos, reason: Reason) -> Decision {
-        self.charge(now);
+        // The idle task only ever asks whether it should go on. Where the reason is a constant, so is this.
+        let idle = reason == Reason::Preempt && self.is_idle();
+        self.charge_unless(idle, now);
         self.collect(now);
-        let next = self.choose(now, reason);
-        let next = if next == self.current { Next::Stay } else { self.dispatch(next, now) };
+        let next = if idle { self.pop().unwrap_or(self.current) } else { self.choose(now, reason) };
         self.preempt = false;
-        self.publish_load(now);
-        if next == Next::Stay {
+        if next == self.current {
+            self.publish_load(now);
             self.share_surplus(now);
+            return Decision { next: Next::Stay, arm: self.arm() };
         }
-        Decision { next, arm: self.arm() }
+        if idle {
+            self.leave_idle();
+        }
+        let next = self.dispatch(next, now);
+        self.publish_load(now);
+        Decision { next, arm: self.arm_after_switch() }
     }
 
     /// Notes that the timer interrupt came: nothing is armed any more. [`Cpu::reschedule`] must follow.
@@ -73,7 +81,7 @@ impl Cpu<'_> {
     pub fn timer_fired(&mut self) {
         self.mailbox.stats.timer_interrupts.add(1);
         self.armed = Nanos::NEVER;
-        self.published = u64::MAX;
+        self.load_changed = true;
         if !self.is_idle() {
             // Less attentive, so before the drain that follows in `reschedule`.
             self.mailbox.attention.lower(Notice::Busy(Nanos::NEVER));
@@ -81,11 +89,8 @@ impl Cpu<'_> {
     }
 
     /// The slot that runs next. The running task is queued, or noted as leaving, unless it's that one.
-    #[inline]
+    #[inline(always)]
     fn choose(&mut self, now: Nanos, reason: Reason) -> u32 {
-        if self.is_idle() {
-            return self.pop().unwrap_or(self.current);
-        }
         match reason {
             Reason::Block if self.running.state.begin_block() => self.leave(Leaving::Blocking),
             Reason::Exit => {
@@ -107,6 +112,7 @@ impl Cpu<'_> {
     fn leave(&mut self, leaving: Leaving) -> u32 {
         self.policy.depart(self.running);
         self.left.1 = leaving;
+        self.load_changed = true;
         self.pop().unwrap_or(self.id.0)
     }
 
@@ -147,13 +153,19 @@ impl Cpu<'_> {
         next.meter.start(now);
         next.switches.add(1);
         self.mailbox.stats.switches.add(1);
-        if self.is_idle() {
-            self.leave_idle();
-        }
         self.left.0 = self.current;
         (self.current, self.running) = (slot, next);
         self.dispatched = now;
         Next::Switch(self.task_id(slot))
+    }
+
+    /// [`Cpu::arm`], knowing that the task was just chosen: a timer that is armed for before the soonest that
+    /// it can be overtaken is early enough, and how early needn't be worked out.
+    #[inline]
+    fn arm_after_switch(&mut self) -> Arm {
+        let soonest = self.charged + self.shortest_slice;
+        let keep = self.armed <= soonest && self.armed <= self.timers.first();
+        if keep && self.running.weight() >= NORMAL_WEIGHT { Arm::Keep } else { self.arm() }
     }
 
     /// The one deadline of this CPU, from all its sources; written only if it's earlier than what is armed.
@@ -182,13 +194,13 @@ impl Cpu<'_> {
         }
     }
 
-    /// Publishes what balance and placement read, if the sum of weights has changed. As long as it hasn't,
+    /// Publishes what balance and placement read, if it has changed. While the sum of weights is the same
     /// readers know the progress: it advances at the same rate whoever runs.
     #[inline]
     pub(super) fn publish_load(&mut self, now: Nanos) {
-        let weight = if self.is_idle() { 0 } else { self.weight() };
-        if weight != self.published {
-            self.published = weight;
+        if self.load_changed {
+            self.load_changed = false;
+            let weight = if self.is_idle() { 0 } else { self.weight() };
             self.mailbox.load.publish(weight, self.progress(), now);
         }
     }

@@ -112,7 +112,8 @@ impl Policy for Fair {
 
     #[inline]
     fn preempted_by(&mut self, arrival: &Task) {
-        displace(arrival, arrival.virtual_time.get() + arrival.weighted(self.penalty));
+        // Charged as if it had run: history counts it, so that one that preempts at every wakeup soon doesn't.
+        arrival.virtual_time.add(arrival.weighted(self.penalty));
     }
 
     #[inline]

@@ -37,8 +37,18 @@ pub enum Arrival {
 pub struct Running<'a> {
     /// The task, charged up to now.
     pub task: &'a Task,
-    /// How long it has run since it was switched to.
-    pub ran: Nanos,
+    /// When it was switched to.
+    pub since: Nanos,
+    /// Now.
+    pub now: Nanos,
+}
+
+impl Running<'_> {
+    /// How long the task has run since it was switched to.
+    #[inline]
+    pub fn ran(self) -> Nanos {
+        self.now.since(self.since)
+    }
 }
 
 /// A scheduling policy of one CPU. Called by its owner with interrupts off; never blocks or allocates.
@@ -111,13 +121,18 @@ pub enum AnyPolicy {
 }
 
 macro_rules! delegate {
-    ($self:ident, $policy:ident => $call:expr) => {
-        match $self {
-            AnyPolicy::Fair($policy) => $call,
-            AnyPolicy::RoundRobin($policy) => $call,
-            AnyPolicy::Priority($policy) => $call,
+    ($self:ident, $policy:ident => $call:expr) => {{
+        // The default first: one comparison leads to it.
+        if let AnyPolicy::Fair($policy) = $self {
+            $call
+        } else {
+            match $self {
+                AnyPolicy::RoundRobin($policy) => $call,
+                AnyPolicy::Priority($policy) => $call,
+                AnyPolicy::Fair(_) => unreachable!("asked for above"),
+            }
         }
-    };
+    }};
 }
 
 impl AnyPolicy {

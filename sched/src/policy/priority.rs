@@ -42,7 +42,7 @@ impl Policy for Priority {
     fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos {
         match rank(running.task).cmp(&(least_key >> 32)) {
             core::cmp::Ordering::Less => Nanos::NEVER,
-            core::cmp::Ordering::Equal => self.slice.since(running.ran),
+            core::cmp::Ordering::Equal => self.slice.since(running.ran()),
             core::cmp::Ordering::Greater => Nanos::ZERO,
         }
     }

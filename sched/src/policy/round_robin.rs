@@ -35,7 +35,7 @@ impl Policy for RoundRobin {
 
     #[inline]
     fn remaining(&self, running: Running<'_>, _least_key: u64) -> Nanos {
-        self.slice.since(running.ran)
+        self.slice.since(running.ran())
     }
 
     #[inline]

@@ -1,0 +1,181 @@
+//! Carrying out what the scheduler decides: timer, kicks, context switches.
+//!
+//! Everything here runs with interrupts off between asking for a decision and having carried it out. A
+//! thread that calls [`reschedule`] comes back later, possibly on another CPU.
+
+use arch::context;
+use arch::{apic, interrupts, percpu, timer};
+use sched::{Arm, Cpu, CpuId, Next, Reason, TaskId, WakeOutcome};
+
+use crate::local::{Local, now};
+use crate::probe;
+
+/// How a switch leaves the thread that ran.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leave {
+    /// At a call, where the compiler has saved what it needs.
+    Voluntarily,
+    /// At any instruction: its full vector state must be kept.
+    Preempted,
+}
+
+/// The running thread says what it does; returns when it runs again. Interrupts on, preemption on.
+///
+/// Inlined, so that each reason has a path of its own.
+#[inline(always)]
+pub fn reschedule(reason: Reason) {
+    interrupts::disable();
+    debug_assert_eq!(percpu::preempt_count(), 0, "a thread that keeps preemption off may not give way");
+    look(reason, Leave::Voluntarily);
+    interrupts::enable();
+}
+
+/// The same from the idle task, with interrupts off before and after.
+#[inline]
+pub fn look_for_work() {
+    look(Reason::Preempt, Leave::Voluntarily);
+}
+
+/// Preemption was just turned on and somebody had asked for a reschedule.
+#[cold]
+pub fn preempt_point() {
+    if interrupts::enabled() {
+        preempt();
+    } else {
+        // Whoever has interrupts off looks for itself when it's done.
+        percpu::need_resched_set();
+    }
+}
+
+/// One decision and what follows from it, until nothing more does. Interrupts off.
+#[inline(always)]
+fn look(reason: Reason, leave: Leave) {
+    if step(reason, leave) {
+        look_again();
+    }
+}
+
+/// Something arrived while the last switch was made.
+#[cold]
+#[inline(never)]
+fn look_again() {
+    while step(Reason::Preempt, Leave::Voluntarily) {}
+}
+
+/// One decision; whether another look is needed.
+#[inline(always)]
+fn step(reason: Reason, leave: Leave) -> bool {
+    percpu::resched_clear();
+    let local = Local::here();
+    // SAFETY: interrupts are off, and the reference ends before the switch.
+    let cpu = unsafe { local.cpu() };
+    let prev = cpu.current_slot();
+    let decision = cpu.reschedule(now(), reason);
+    if let Arm::At(deadline) = decision.arm {
+        timer::arm(deadline.0);
+    }
+    match decision.next {
+        Next::Stay => {
+            send_kicks(cpu);
+            false
+        }
+        // Kicks that came with it are sent on the other side: a few instructions later.
+        Next::Switch(next) => {
+            switch(local, prev, next.index(), leave);
+            finish_switch()
+        }
+    }
+}
+
+/// Continues with `next`; returns when `prev` runs again.
+#[inline]
+fn switch(local: &Local, prev: usize, next: usize, leave: Leave) {
+    let (prev, next) = (local.threads.context(prev), local.threads.context(next));
+    // SAFETY: interrupts are off. The scheduler hands out a task to one CPU at a time and `next` only once its
+    // context was saved (`Cpu::switched` on the CPU that it left), so nobody else uses `next`, and nobody
+    // uses `prev` before this CPU calls `switched` on the new stack.
+    unsafe {
+        match leave {
+            Leave::Voluntarily => context::switch(prev, next),
+            Leave::Preempted => context::preempt_switch(prev, next),
+        }
+    }
+}
+
+/// First thing on the new stack: completes the switch on whatever CPU this is now. Interrupts off. Answers
+/// whether something should run before this thread.
+#[inline(always)]
+pub fn finish_switch() -> bool {
+    let local = Local::here();
+    // SAFETY: interrupts are off, and this is the only reference.
+    let cpu = unsafe { local.cpu() };
+    let after = cpu.switched();
+    send_kicks(cpu);
+    if let Some(gone) = after.reap {
+        local.threads.reap(local.shared, gone);
+    }
+    after.reschedule
+}
+
+#[inline]
+fn send_kicks(cpu: &mut Cpu<'_>) {
+    while let Some(target) = cpu.take_kick() {
+        apic::kick(target.0);
+    }
+}
+
+/// Asks this CPU's scheduler something that wakes or starts a task, and sees to what follows. From threads
+/// and interrupt handlers.
+#[inline]
+pub fn with_wake(ask: impl FnOnce(&mut Cpu<'static>) -> WakeOutcome) {
+    let flags = interrupts::disable_save();
+    // SAFETY: interrupts are off, and this is the only reference.
+    match ask(unsafe { Local::here().cpu() }) {
+        WakeOutcome::Kick(CpuId(target)) => apic::kick(target),
+        WakeOutcome::Local { preempt: true } => percpu::need_resched_set(),
+        _ => {}
+    }
+    let was_on = flags.were_enabled();
+    interrupts::restore(flags);
+    if was_on && percpu::resched_due() {
+        preempt();
+    }
+}
+
+/// The running thread asks whether it should go on.
+#[inline(never)]
+pub fn preempt() {
+    reschedule(Reason::Preempt);
+}
+
+/// Wakes a task. Any context but NMI.
+#[inline]
+pub fn wake(task: TaskId) {
+    with_wake(|cpu| cpu.wake(task, now()));
+}
+
+/// The timer interrupt.
+pub fn on_timer() {
+    // SAFETY: interrupts are off in a handler, and this is the only reference.
+    unsafe { Local::here().cpu() }.timer_fired();
+    look_from_interrupt();
+}
+
+/// The kick interrupt.
+pub fn on_kick() {
+    if !probe::answered() {
+        look_from_interrupt();
+    }
+}
+
+/// The end of an interrupt: look, unless the interrupted thread keeps preemption off or is the idle task,
+/// which looks by itself.
+fn look_from_interrupt() {
+    // SAFETY: interrupts are off in a handler, and this is the only reference.
+    let idle = unsafe { Local::here().cpu() }.is_idle();
+    if idle || percpu::preempt_count() != 0 {
+        percpu::need_resched_set();
+    } else {
+        look(Reason::Preempt, Leave::Preempted);
+    }
+}

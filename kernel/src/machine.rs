@@ -1,0 +1,112 @@
+//! What boot does with the machine, and what it says of it.
+
+use core::fmt::Display;
+
+use arch::acpi::Acpi;
+use arch::boot::BootInfo;
+use arch::exit::{self, Exit};
+use arch::smp::Started;
+use arch::{apic, clock, context, cpu, fault, memory, pic, timer};
+use bench::options::{ApicMode, Options, TimerMode};
+use sched::policy::PolicyKind;
+
+use crate::{panic, println};
+
+/// The share of RAM that the heap gets, and its bounds.
+const HEAP_SHARE: u64 = 8;
+const HEAP_LEAST: u64 = 8 << 20;
+const HEAP_MOST: u64 = 256 << 20;
+
+/// How large the heap is to be on this machine.
+pub fn heap_bytes() -> usize {
+    (memory::total_bytes() / HEAP_SHARE).clamp(HEAP_LEAST, HEAP_MOST) as usize
+}
+
+/// Makes fault reports name threads.
+pub fn report_faults() {
+    fault::set_thread_name_hook(panic::thread_name);
+}
+
+/// Ends the run if the machine lacks something that boot can't do without.
+pub fn or_end<T, E: Display>(result: Result<T, E>, what: &str) -> T {
+    result.unwrap_or_else(|error| {
+        println!("BAD INPUT: {what}: {error}");
+        exit::qemu(Exit::BadInput)
+    })
+}
+
+/// Ends the run if the command line asks for what can't be.
+pub fn or_bad_input<T, E: Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| {
+        println!("BAD INPUT: {error}");
+        exit::qemu(Exit::BadInput)
+    })
+}
+
+/// The command line, understood.
+pub fn options(info: &BootInfo) -> Options {
+    if info.command_line_truncated {
+        or_bad_input(Err::<(), _>("the command line is too long"));
+    }
+    or_bad_input(Options::parse(info.command_line, &PolicyKind::ALL.map(PolicyKind::name)))
+}
+
+/// Brings up interrupt controllers, clock and timer of the first CPU.
+pub fn init(acpi: &Acpi, options: &Options) -> clock::Source {
+    pic::init();
+    or_bad_input(apic::init(match options.apic {
+        ApicMode::Auto => None,
+        ApicMode::X2apic => Some(apic::Mode::X2Apic),
+        ApicMode::Xapic => Some(apic::Mode::XApic),
+    }));
+    for io_apic in &acpi.io_apics {
+        apic::io::mask_all(io_apic.physical);
+    }
+    let source = clock::init(acpi);
+    or_bad_input(timer::init(match options.timer {
+        TimerMode::Auto => None,
+        TimerMode::Deadline => Some(timer::Mode::Deadline),
+        TimerMode::Oneshot => Some(timer::Mode::Oneshot),
+    }));
+    source
+}
+
+/// Says what was found.
+pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &Started) {
+    let features = cpu::features();
+    let (method, bytes) = context::xstate::method();
+    println!("  boot      {}, command line \"{}\"", info.door.name(), info.command_line);
+    println!("  cpu       {} x {}", started.online.len(), features.brand());
+    println!("  memory    {} MiB, {} MiB free", memory::total_bytes() >> 20, memory::free_bytes() >> 20);
+    println!(
+        "  clock     TSC at {}.{:03} MHz, {}{}",
+        clock::hz() / 1_000_000,
+        clock::hz() / 1_000 % 1_000,
+        source.name(),
+        if features.invariant_tsc { "" } else { " (not invariant)" }
+    );
+    println!("  timer     {}, {} MHz", timer::mode().name(), timer::frequency_hz() / 1_000_000);
+    println!(
+        "  apic      {}, {} I/O APIC(s) masked, 8259 remapped and masked",
+        apic::mode().name(),
+        acpi.io_apics.len()
+    );
+    println!("  vectors   preempted threads keep {bytes} bytes by {method:?}");
+    if let Some(problem) = acpi.problem {
+        println!("  warning   {problem}");
+    }
+    if let Some(problem) = started.problem {
+        println!("  warning   {problem}");
+    }
+    for apic_id in &started.missing {
+        println!("  warning   CPU with APIC id {apic_id} did not come up and is left out");
+    }
+}
+
+/// Ends the run if fewer CPUs run than the command line asked for.
+pub fn check_cpus(options: &Options, started: &Started) {
+    let online = started.online.len();
+    if options.cpus.is_some_and(|wanted| wanted > online) {
+        or_bad_input(Err::<(), _>(format_args!("cpus: only {online} CPUs are there")));
+    }
+}

@@ -1,0 +1,173 @@
+//! Tacet as the benchmarks see it.
+
+use arch::{apic, clock, cpu, interrupts, percpu, timer};
+use bench::os::{Attention, Counters, Os, SpawnError, Spec, Usage};
+use bench::record::Env;
+use sched::attention::Notice;
+use sched::{Affinity, CpuId, Nanos};
+
+use crate::facts;
+use crate::local::{Local, now};
+use crate::probe;
+use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::thread::{self, Builder, JoinHandle, Thread};
+
+/// This kernel.
+pub struct Tacet;
+
+impl Os for Tacet {
+    type Thread = Thread;
+    type JoinHandle<T: Send + 'static> = JoinHandle<T>;
+    type Mutex<T: Send + 'static> = Mutex<T>;
+    type MutexGuard<'a, T: Send + 'static> = MutexGuard<'a, T>;
+    type Condvar = Condvar;
+
+    fn spawn<T, F>(spec: &Spec<'_>, body: F) -> Result<JoinHandle<T>, SpawnError>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let mut builder = Builder::new(spec.name).priority(spec.weight);
+        if let Some(cpus) = &spec.cpus {
+            let range = Affinity::range(cpus.start as u32, cpus.end as u32);
+            builder = builder.affinity(range.ok_or(SpawnError("no such CPUs"))?);
+        }
+        if let Some(bytes) = spec.stack {
+            builder = builder.stack_size(bytes);
+        }
+        builder.spawn(body).map_err(|error| SpawnError(error.text()))
+    }
+
+    fn join<T: Send + 'static>(handle: JoinHandle<T>) -> T {
+        handle.join()
+    }
+
+    fn thread<T: Send + 'static>(handle: &JoinHandle<T>) -> Thread {
+        handle.thread().clone()
+    }
+
+    fn current() -> Thread {
+        thread::current()
+    }
+
+    #[inline]
+    fn yield_now() {
+        thread::yield_now();
+    }
+
+    fn sleep(ns: u64) {
+        thread::sleep(Nanos(ns));
+    }
+
+    #[inline]
+    fn park() {
+        thread::park();
+    }
+
+    #[inline]
+    fn unpark(thread: &Thread) {
+        thread.unpark();
+    }
+
+    fn mutex<T: Send + 'static>(value: T) -> Mutex<T> {
+        Mutex::new(value)
+    }
+
+    #[inline]
+    fn lock<T: Send + 'static>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+        mutex.lock()
+    }
+
+    fn condvar() -> Condvar {
+        Condvar::new()
+    }
+
+    #[inline]
+    fn wait<'a, T: Send + 'static>(
+        condvar: &Condvar,
+        _mutex: &'a Mutex<T>,
+        guard: MutexGuard<'a, T>,
+    ) -> MutexGuard<'a, T> {
+        condvar.wait(guard)
+    }
+
+    #[inline]
+    fn notify_one(condvar: &Condvar) {
+        condvar.notify_one();
+    }
+
+    #[inline]
+    fn now() -> u64 {
+        clock::now_ns()
+    }
+
+    #[inline]
+    fn relax() {
+        cpu::relax();
+    }
+
+    fn cpus() -> usize {
+        Local::here().shared.cpus()
+    }
+
+    #[inline]
+    fn current_cpu() -> usize {
+        percpu::index() as usize
+    }
+
+    fn usage(thread: &Thread) -> Usage {
+        let usage = thread.usage();
+        Usage {
+            cpu_ns: usage.cpu_time.0,
+            switches: usage.switches,
+            preemptions: usage.preemptions,
+            migrations: usage.migrations,
+        }
+    }
+
+    fn counters(cpu: usize) -> Counters {
+        let (shared, id) = (Local::here().shared, CpuId(cpu as u32));
+        let stats = &shared.mailbox(id).stats;
+        Counters {
+            switches: stats.switches.get(),
+            preemptions: stats.preemptions.get(),
+            migrations: stats.given.get(),
+            kicks_sent: stats.kicks_sent.get(),
+            kicks_saved: stats.kicks_saved.get(),
+            timer_interrupts: interrupts::count(id.0, interrupts::vector::TIMER),
+            timer_writes: stats.timer_writes.get(),
+            interrupts_total: interrupts::total(id.0),
+            idle_ns: shared.idle_time(id, now()).0,
+            halted_ns: stats.halted.read(now()).0,
+        }
+    }
+
+    fn attention(cpu: usize) -> Attention {
+        match Local::here().shared.mailbox(CpuId(cpu as u32)).attention.peek() {
+            Notice::Polling => Attention::Polling,
+            Notice::Halted => Attention::Halted,
+            Notice::Busy(_) => Attention::Busy,
+        }
+    }
+
+    fn ipi_round(cpu: usize) -> Option<u64> {
+        probe::round(cpu as u32)
+    }
+
+    fn env() -> Env {
+        Env {
+            accel: facts::accelerator().into(),
+            cpus: Self::cpus() as u32,
+            clock: facts::clock().into(),
+            clock_hz: clock::hz(),
+            timer: timer::mode().name().into(),
+            apic: apic::mode().name().into(),
+            boot: facts::door().into(),
+            policy: Local::here().shared.config().policy.name().into(),
+            seed: facts::seed(),
+            icount: facts::counts_instructions(),
+            version: facts::VERSION.into(),
+            commit: facts::COMMIT.into(),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The end by panic: one complete report, whatever the other CPUs do.
+
+use core::fmt::Write;
+use core::panic::PanicInfo;
+
+use arch::exit::{self, Exit};
+use arch::fault::{self, Claim};
+use arch::percpu;
+
+use crate::console::Raw;
+use crate::local::Local;
+use crate::thread::running_name;
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    let mut log = Raw;
+    if fault::claim() == Claim::Again {
+        let _ = writeln!(log, "\nPANIC: another one while reporting: {}", info.message());
+        exit::qemu(Exit::Panicked)
+    }
+    let _ = writeln!(log, "\nPANIC: {}", info.message());
+    if let Some(place) = info.location() {
+        let _ = writeln!(log, "  at {place}");
+    }
+    let _ = writeln!(log, "  CPU {}, thread \"{}\"", percpu::index(), thread_name());
+    fault::backtrace_here(&mut log);
+    exit::qemu(Exit::Panicked)
+}
+
+/// The name of the thread that runs on this CPU, for reports of its end. Interrupts off.
+pub fn thread_name() -> &'static str {
+    let kernel = percpu::kernel_ptr();
+    if kernel.is_null() {
+        return "boot";
+    }
+    let local = Local::here();
+    // SAFETY: interrupts are off, and nobody else on this CPU goes on after this.
+    let slot = unsafe { local.cpu() }.current().index();
+    running_name(local.threads, slot)
+}

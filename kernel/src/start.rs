@@ -1,0 +1,80 @@
+//! From one CPU with a stack to all CPUs with a scheduler.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use alloc::boxed::Box;
+
+use arch::acpi::Acpi;
+use arch::boot::BootInfo;
+use arch::smp::{self, Started};
+use arch::{cpu, memory};
+use bench::options::Options;
+use sched::policy::PolicyKind;
+use sched::{Config, Nanos, Shared};
+use spin::Once;
+
+use crate::idle;
+use crate::local::Local;
+use crate::thread::table::Table;
+
+/// What a starting CPU needs.
+struct Plan {
+    shared: &'static Shared,
+    threads: &'static Table,
+}
+
+static PLAN: Once<Plan> = Once::new();
+static CHECKED_IN: AtomicUsize = AtomicUsize::new(0);
+
+/// RAM for each thread slot: what a stack takes, and as much again.
+const RAM_PER_SLOT: u64 = 64 << 10;
+
+/// Starts up to `limit` CPUs; they wait for [`schedule`].
+pub fn processors(info: &BootInfo, acpi: &Acpi, limit: usize) -> Started {
+    smp::start_others(info, acpi, limit, enter)
+}
+
+/// Makes the scheduler for `cpus` CPUs and returns once each of them has joined it.
+pub fn schedule(cpus: usize, config: Config) {
+    let slots = (memory::total_bytes() / RAM_PER_SLOT).clamp(128, 16_384) as usize;
+    let shared: &'static Shared = Box::leak(Box::new(Shared::new(cpus, slots, config)));
+    let threads: &'static Table = Box::leak(Box::new(Table::new(shared)));
+    Local::install(0, shared, threads);
+    PLAN.call_once(|| Plan { shared, threads });
+    // Acquire pairs with the Release in `enter`: every CPU's state is in place.
+    while CHECKED_IN.load(Ordering::Acquire) + 1 < cpus {
+        cpu::relax();
+    }
+}
+
+/// Where every CPU but the first begins, with interrupts off.
+fn enter(index: u32) -> ! {
+    while PLAN.get().is_none() {
+        cpu::relax();
+    }
+    let plan = PLAN.wait();
+    Local::install(index, plan.shared, plan.threads);
+    // Release pairs with the Acquire in `schedule`.
+    CHECKED_IN.fetch_add(1, Ordering::Release);
+    idle::run()
+}
+
+/// The scheduler's settings from the command line.
+///
+/// # Errors
+/// Says which setting is wrong and what is valid.
+pub fn config(options: &Options) -> Result<Config, &'static str> {
+    let policy = match &options.policy {
+        None => PolicyKind::Fair,
+        Some(name) => PolicyKind::from_name(name).ok_or("policy must be decay, round-robin or priority")?,
+    };
+    let config = Config {
+        policy,
+        tau: Nanos(options.sched.tau_ns),
+        hysteresis: Nanos(options.sched.hysteresis_ns),
+        penalty: Nanos(options.sched.penalty_ns),
+        ..Config::default()
+    };
+    config.check()?;
+    Ok(config)
+}

@@ -1,0 +1,133 @@
+//! Making threads.
+
+use core::fmt;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+use arch::interrupts;
+use sched::{Affinity, CpuId, NORMAL_WEIGHT, Spec};
+
+use super::join::Packet;
+use super::table::DEFAULT_STACK;
+use super::{JoinHandle, Thread};
+use crate::dispatch;
+use crate::local::{Local, now};
+
+/// Why a thread could not be made. Nothing was changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SpawnError {
+    /// Every slot of the thread table is taken.
+    NoSlot,
+    /// There is no memory for a stack.
+    NoStack,
+    /// The CPU isn't there.
+    NoSuchCpu,
+}
+
+impl SpawnError {
+    /// What was short.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NoSlot => "no free thread slot",
+            Self::NoStack => "no memory for a stack",
+            Self::NoSuchCpu => "no such CPU",
+        }
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.text())
+    }
+}
+
+/// What a new thread is to be, as `std::thread::Builder`.
+#[derive(Clone, Debug)]
+pub struct Builder<'a> {
+    name: &'a str,
+    weight: u32,
+    affinity: Affinity,
+    stack: usize,
+}
+
+impl<'a> Builder<'a> {
+    /// A thread of normal priority that may run anywhere.
+    pub fn new(name: &'a str) -> Self {
+        Self { name, weight: NORMAL_WEIGHT, affinity: Affinity::ANY, stack: DEFAULT_STACK }
+    }
+
+    /// Its priority: its share of CPU time relative to others', where 1024 is normal. At least 1.
+    #[must_use]
+    pub fn priority(self, weight: u32) -> Self {
+        Self { weight, ..self }
+    }
+
+    /// The CPUs on which it may run.
+    #[must_use]
+    pub fn affinity(self, affinity: Affinity) -> Self {
+        Self { affinity, ..self }
+    }
+
+    /// The one CPU on which it may run.
+    #[must_use]
+    #[expect(dead_code, reason = "programs use it; the suite happens not to")]
+    pub fn pinned(self, cpu: CpuId) -> Self {
+        self.affinity(Affinity::one(cpu))
+    }
+
+    /// The size of its stack in bytes, rounded up to pages.
+    #[must_use]
+    pub fn stack_size(self, bytes: usize) -> Self {
+        Self { stack: bytes, ..self }
+    }
+
+    /// Makes the thread and lets it run `body`.
+    ///
+    /// # Errors
+    /// If a slot or memory is short, or the CPU isn't there. Nothing was changed then.
+    pub fn spawn<T, F>(self, body: F) -> Result<JoinHandle<T>, SpawnError>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
+        let (local, packet) = (Local::here(), Arc::new(Packet::new()));
+        let result = packet.clone();
+        let thread = self.make(local, Box::new(move || result.leave(body())))?;
+        let task = thread.task();
+        dispatch::with_wake(|cpu| cpu.start(task, now()));
+        Ok(JoinHandle::new(thread, packet))
+    }
+
+    /// Fills a slot.
+    fn make(self, local: &Local, body: Box<dyn FnOnce() + Send>) -> Result<Thread, SpawnError> {
+        if self.affinity.first().index() >= local.shared.cpus() {
+            return Err(SpawnError::NoSuchCpu);
+        }
+        let threads = local.threads;
+        let (slot, stack) = threads.reserve(self.stack)?;
+        let spec = Spec { weight: self.weight, affinity: self.affinity };
+        let task = local.shared.create(slot, spec, Self::first_cpu(self.affinity));
+        let thread = Thread::new(task, self.name);
+        threads.fill(slot, thread.clone(), stack, body, entry);
+        Ok(thread)
+    }
+
+    /// Where a new thread goes if no CPU is idle: here, if it may.
+    fn first_cpu(affinity: Affinity) -> CpuId {
+        let here = CpuId(arch::percpu::index());
+        if affinity.allows(here) { here } else { affinity.first() }
+    }
+}
+
+/// The first function of every thread: completes the switch to it, runs its body, ends it.
+extern "C" fn entry(slot: usize) -> ! {
+    let look_again = dispatch::finish_switch();
+    interrupts::enable();
+    if look_again {
+        dispatch::preempt();
+    }
+    let body = Local::here().threads.take_body(slot);
+    body();
+    super::exit::exit(slot)
+}

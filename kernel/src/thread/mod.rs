@@ -1,0 +1,174 @@
+//! Threads, shaped like `std::thread`.
+
+mod builder;
+mod exit;
+mod join;
+pub mod table;
+
+pub use builder::Builder;
+pub use join::JoinHandle;
+
+use alloc::sync::Arc;
+
+use arch::interrupts;
+use arrayvec::ArrayString;
+use sched::{Nanos, Reason, TaskId};
+
+use crate::dispatch;
+use crate::local::{Local, now};
+use exit::Completion;
+
+/// The longest name that is kept; longer ones are cut.
+pub const NAME_LENGTH: usize = 32;
+
+/// A handle to a thread, which may outlive it.
+#[derive(Clone)]
+pub struct Thread(Arc<Inner>);
+
+/// What remains of a thread as long as someone knows it.
+struct Inner {
+    task: TaskId,
+    name: ArrayString<NAME_LENGTH>,
+    completion: Completion,
+}
+
+/// What a thread has had so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// CPU time, exact while it runs.
+    pub cpu_time: Nanos,
+    /// Times it was switched to.
+    pub switches: u64,
+    /// Times it was switched from although it could have gone on.
+    pub preemptions: u64,
+    /// Times it came to another CPU.
+    pub migrations: u64,
+}
+
+impl Thread {
+    fn new(task: TaskId, name: &str) -> Self {
+        let mut kept = ArrayString::new();
+        for letter in name.chars() {
+            if kept.try_push(letter).is_err() {
+                break;
+            }
+        }
+        Self(Arc::new(Inner { task, name: kept, completion: Completion::new() }))
+    }
+
+    /// The thread's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The thread's place in the scheduler.
+    #[inline]
+    pub fn task(&self) -> TaskId {
+        self.0.task
+    }
+
+    /// Wakes the thread if it's parked; else its next [`park`] returns at once. From any context but NMI.
+    #[inline]
+    pub fn unpark(&self) {
+        dispatch::wake(self.0.task);
+    }
+
+    /// What the thread has had, up to now or up to its end.
+    pub fn usage(&self) -> Usage {
+        self.0.completion.usage().unwrap_or_else(|| {
+            let running = usage_of(Local::here(), self.0.task);
+            // It may have ended, and its slot been reused, between the two reads: then the end tells.
+            self.0.completion.usage().unwrap_or(running)
+        })
+    }
+}
+
+fn usage_of(local: &Local, task: TaskId) -> Usage {
+    let task = local.shared.task(task.index());
+    Usage {
+        cpu_time: task.meter.read(now()),
+        switches: task.switches.get(),
+        preemptions: task.preemptions.get(),
+        migrations: task.migrations.get(),
+    }
+}
+
+/// The name of the thread that runs on this CPU, for reports of its end.
+pub fn running_name(table: &table::Table, slot: usize) -> &str {
+    table.thread(slot).map_or("idle", Thread::name)
+}
+
+/// The calling thread.
+///
+/// # Panics
+/// If the caller is not a thread: an idle task, or boot.
+pub fn current() -> Thread {
+    let flags = interrupts::disable_save();
+    let local = Local::here();
+    // SAFETY: interrupts are off, and this is the only reference.
+    let slot = unsafe { local.cpu() }.current().index();
+    let thread = local.threads.thread(slot).cloned();
+    interrupts::restore(flags);
+    thread.expect("threads have a handle; idle tasks and boot have none")
+}
+
+/// The calling thread's place in the scheduler, without the handle.
+#[inline]
+pub fn current_task() -> TaskId {
+    let flags = interrupts::disable_save();
+    // SAFETY: interrupts are off, and this is the only reference.
+    let task = unsafe { Local::here().cpu() }.current();
+    interrupts::restore(flags);
+    task
+}
+
+/// Gives way to another thread of this CPU, if there is one.
+#[inline(never)]
+pub fn yield_now() {
+    dispatch::reschedule(Reason::Yield);
+}
+
+/// Blocks until someone unparks the calling thread, or not at all if that happened already. May return
+/// without an unpark.
+#[inline(never)]
+pub fn park() {
+    dispatch::reschedule(Reason::Block);
+}
+
+/// Blocks for at least `span`.
+pub fn sleep(span: Nanos) {
+    let deadline = now() + span;
+    let mut unparked = false;
+    while now() < deadline {
+        arm(deadline);
+        park();
+        // Back before the deadline: someone unparked this thread, which isn't for us to use up.
+        unparked |= now() < deadline;
+    }
+    disarm();
+    if unparked {
+        current().unpark();
+    }
+}
+
+/// As [`park`], but for at most `span`.
+#[expect(dead_code, reason = "programs use it; the suite happens not to")]
+pub fn park_timeout(span: Nanos) {
+    arm(now() + span);
+    park();
+    disarm();
+}
+
+fn arm(deadline: Nanos) {
+    let flags = interrupts::disable_save();
+    // SAFETY: interrupts are off, and this is the only reference.
+    unsafe { Local::here().cpu() }.set_timer(deadline);
+    interrupts::restore(flags);
+}
+
+fn disarm() {
+    let flags = interrupts::disable_save();
+    // SAFETY: interrupts are off, and this is the only reference.
+    unsafe { Local::here().cpu() }.cancel_timer();
+    interrupts::restore(flags);
+}
