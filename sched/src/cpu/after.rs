@@ -12,7 +12,7 @@ use crate::id::TaskId;
 pub struct After {
     /// A task that exited: its stack is no longer in use; free it, then [`crate::Shared::release`] the slot.
     pub reap: Option<TaskId>,
-    /// Whether something arrived meanwhile that should run first: reschedule.
+    /// Whether the task that was left came back at once: reschedule.
     pub reschedule: bool,
 }
 
@@ -20,37 +20,38 @@ impl Cpu<'_> {
     /// Completes a switch. Called first of all on the new stack, with interrupts still off.
     #[inline]
     pub fn switched(&mut self) -> After {
-        let reap = if self.left.1 == Leaving::Nothing { None } else { self.part() };
+        let after = if self.left.1 == Leaving::Nothing {
+            After { reap: None, reschedule: false }
+        } else {
+            self.part()
+        };
         self.share_surplus(self.charged);
-        After { reap, reschedule: self.preempt }
+        after
     }
 
-    /// Does with the task that was left what it was left for; returns it if it's gone.
+    /// Does with the task that was left what it was left for.
     #[inline]
-    fn part(&mut self) -> Option<TaskId> {
+    fn part(&mut self) -> After {
         let (slot, leaving) = self.left;
         self.left.1 = Leaving::Nothing;
         if leaving == Leaving::Blocking && self.task(slot).state.finish_block() {
-            return None;
+            return After { reap: None, reschedule: false };
         }
         self.part_otherwise(slot, leaving)
     }
 
     #[inline(never)]
-    fn part_otherwise(&mut self, slot: u32, leaving: Leaving) -> Option<TaskId> {
+    fn part_otherwise(&mut self, slot: u32, leaving: Leaving) -> After {
         match leaving {
-            Leaving::Nothing => None,
-            Leaving::Exiting => Some(self.task_id(slot)),
-            Leaving::Moving => {
-                self.route(slot, self.charged);
-                None
-            }
+            Leaving::Nothing => {}
+            Leaving::Exiting => return After { reap: Some(self.task_id(slot)), reschedule: false },
+            Leaving::Moving => self.route(slot, self.charged),
             // Woken while it was still on its stack: the waker left it to us.
             Leaving::Blocking => {
                 let outcome = self.send(slot, self.charged);
                 self.remember_kick(outcome);
-                None
             }
         }
+        After { reap: None, reschedule: self.must_reschedule() }
     }
 }

@@ -68,10 +68,18 @@ impl<'a> Cpu<'a> {
         }
         self.preempt |= preempts;
         self.load_changed = true;
-        if self.queue.movable() > 0 && !self.overloaded {
-            self.announce_surplus();
-        }
-        WakeOutcome::Local { preempt: preempts || self.is_idle() }
+        self.note_surplus();
+        WakeOutcome::Local { preempt: self.must_reschedule() }
+    }
+
+    /// Whether what was queued since the last decision asks for another: it's to run at once, or earlier than
+    /// the timer would see to (with one task there was no timer), or an idle CPU could run it.
+    #[inline]
+    pub(super) fn must_reschedule(&self) -> bool {
+        self.preempt
+            || self.is_idle()
+            || self.overtaken_at() < self.armed
+            || self.overloaded && self.shared.idle.any()
     }
 
     /// The runnable task that is owed most: the first in the queue, or the running one.
@@ -85,6 +93,14 @@ impl<'a> Cpu<'a> {
             }
             (Some((_, slot)), None) => Some(self.task(slot)),
             (None, running) => running,
+        }
+    }
+
+    /// Enters the set of overloaded CPUs once a movable task waits here, newly come or preempted.
+    #[inline]
+    pub(super) fn note_surplus(&mut self) {
+        if !self.overloaded && self.queue.movable() > 0 {
+            self.announce_surplus();
         }
     }
 

@@ -142,7 +142,9 @@ impl Cpu<'_> {
     #[inline]
     fn exchange(&mut self, why: Arrival, now: Nanos) -> u32 {
         let key = self.policy.arrive(self.running, why, None, now);
-        self.queue.replace_first(self.running, self.current, key)
+        let next = self.queue.replace_first(self.running, self.current, key);
+        self.note_surplus();
+        next
     }
 
     /// Records that this CPU switches to `slot`.
@@ -187,7 +189,7 @@ impl Cpu<'_> {
 
     /// When the running task will have run enough, if another waits.
     #[inline]
-    fn overtaken_at(&self) -> Nanos {
+    pub(super) fn overtaken_at(&self) -> Nanos {
         match self.queue.first() {
             Some((key, _)) if !self.is_idle() => self.charged + self.policy.remaining(self.running(), key),
             _ => Nanos::NEVER,

@@ -1,8 +1,9 @@
 //! Timers of tasks: the running task asks to be woken at a time.
 //!
-//! A timer is a wake that comes by itself. To sleep, a task sets its timer and blocks; to park with a limit,
-//! it does the same and cancels the timer when it's back. An early wake (anyone may wake a sleeper) leaves
-//! the timer set, so a task that only sleeps blocks again until its time has come.
+//! A timer is a wake that comes by itself. To sleep, a task sets its timer and blocks until its time has
+//! come, setting it again each time: anyone may wake a sleeper, and the CPU where the timer fired may have a
+//! clock that's ahead of the one where the task goes on. To park with a limit, it does so once. Either cancels
+//! the timer at the end, or a late one would wake the task from its next block.
 
 use super::Cpu;
 use crate::time::Nanos;
@@ -16,7 +17,7 @@ impl Cpu<'_> {
         self.timers.arm(&self.shared.tasks, self.current, deadline);
     }
 
-    /// Cancels the running task's timer, wherever it was set. Not needed once it has fired.
+    /// Cancels the running task's timer, wherever it was set.
     #[inline]
     pub fn cancel_timer(&mut self) {
         self.timers.cancel(&self.shared.tasks, self.current);
