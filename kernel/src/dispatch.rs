@@ -126,18 +126,24 @@ fn send_kicks(cpu: &mut Cpu<'_>) {
 
 /// Asks this CPU's scheduler something that wakes or starts a task, and sees to what follows. From threads
 /// and interrupt handlers.
-#[inline]
+#[inline(always)]
 pub fn with_wake(ask: impl FnOnce(&mut Cpu<'static>) -> WakeOutcome) {
     let flags = interrupts::disable_save();
     // SAFETY: interrupts are off, and this is the only reference.
     match ask(unsafe { Local::here().cpu() }) {
         WakeOutcome::Kick(CpuId(target)) => apic::kick(target),
-        WakeOutcome::Local { preempt: true } => percpu::need_resched_set(),
+        WakeOutcome::Local { preempt: true } => return preempt_after(flags),
         _ => {}
     }
-    let was_on = flags.were_enabled();
     interrupts::restore(flags);
-    if was_on && percpu::resched_due() {
+}
+
+/// What was woken should run here and now, or as soon as that's allowed.
+#[inline(never)]
+fn preempt_after(flags: interrupts::Flags) {
+    percpu::need_resched_set();
+    interrupts::restore(flags);
+    if flags.were_enabled() && percpu::resched_due() {
         preempt();
     }
 }
@@ -149,9 +155,9 @@ pub fn preempt() {
 }
 
 /// Wakes a task. Any context but NMI.
-#[inline]
+#[inline(never)]
 pub fn wake(task: TaskId) {
-    with_wake(|cpu| cpu.wake(task, now()));
+    with_wake(|cpu| cpu.wake(task, now));
 }
 
 /// The timer interrupt.

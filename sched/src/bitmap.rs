@@ -60,6 +60,13 @@ impl Bitmap {
         }
     }
 
+    /// Removes `cpu`, a member by a look just taken. Of several removers more than one may think it won.
+    #[inline]
+    pub fn withdraw(&self, cpu: CpuId) {
+        // Acquire pairs with `insert`'s Release. Without a result it is a single instruction.
+        self.word(cpu).fetch_and(!bit(cpu.index()), Ordering::Acquire);
+    }
+
     /// Removes `cpu` and answers whether it was a member: of several removers one wins.
     ///
     /// The summary is left, so that [`Bitmap::any`] may overstate from then on.

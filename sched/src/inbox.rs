@@ -21,12 +21,12 @@ impl Inbox {
         Self(AtomicU32::new(END))
     }
 
-    /// Posts the task in `slot`, which the caller owns. Only the inbox's one producer calls this.
+    /// Posts `task`, of the slot `slot`, which the caller owns. Only the inbox's one producer calls this.
     #[inline]
-    pub fn push(&self, tasks: &[Task], slot: u32) {
+    pub fn push(&self, task: &Task, slot: u32) {
         let mut head = self.0.load(Ordering::Relaxed);
         loop {
-            tasks[slot as usize].link.store(head, Ordering::Relaxed);
+            task.link.store(head, Ordering::Relaxed);
             // Release pairs with `take`'s Acquire: the task's fields and link are seen by the consumer.
             match self.0.compare_exchange(head, slot + 1, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -97,9 +97,10 @@ mod tests {
         let tasks: Vec<Task> = (0..4).map(|_| Task::new()).collect();
         let (here, there) = (Inbox::new(), Inbox::new());
         for slot in [2, 0, 3] {
-            here.push(&tasks, slot);
+            here.push(&tasks[slot as usize], slot);
         }
-        let order: Vec<u32> = here.take(&tasks).inspect(|&slot| there.push(&tasks, slot)).collect();
+        let order: Vec<u32> =
+            here.take(&tasks).inspect(|&slot| there.push(&tasks[slot as usize], slot)).collect();
         assert_eq!(order, [2, 0, 3]);
         assert_eq!(there.take(&tasks).collect::<Vec<_>>(), [2, 0, 3]);
         assert_eq!(here.take(&tasks).count(), 0);

@@ -42,8 +42,8 @@ impl Mailbox {
 
     /// Posts a task that the caller owns, as the CPU `from`. The caller must then see to the attention.
     #[inline]
-    pub fn post(&self, tasks: &[Task], from: CpuId, slot: u32) {
-        self.inboxes[from.index()].push(tasks, slot);
+    pub fn post(&self, from: CpuId, task: &Task, slot: u32) {
+        self.inboxes[from.index()].push(task, slot);
         // After the push: whoever takes the bit finds the task.
         self.pending.insert(from);
     }

@@ -101,14 +101,10 @@ impl Shared {
         self.tasks[cpu.index()].meter.read(now)
     }
 
-    /// Claims an idle CPU where `task` may run, `first` before any other: it's no longer in the idle set, and
-    /// the caller must post a task to it.
-    #[inline]
-    pub(crate) fn claim_idle(&self, task: &Task, first: CpuId) -> Option<CpuId> {
+    /// Claims an idle CPU where `task` may run: it's no longer in the idle set, and the caller must post a task
+    /// to it.
+    pub(crate) fn claim_idle(&self, task: &Task) -> Option<CpuId> {
         let affinity = task.affinity();
-        if affinity.allows(first) && self.idle.remove(first) {
-            return Some(first);
-        }
         let cpu = self.idle.find(|cpu| affinity.allows(cpu))?;
         self.idle.remove(cpu).then_some(cpu)
     }

@@ -109,7 +109,18 @@ impl State {
     /// Wakes the tenant `generation`: claims it if it's blocked, else leaves the permit.
     #[inline]
     pub fn wake(&self, generation: u32) -> Woken {
-        let mut word = self.0.load(Ordering::Relaxed);
+        let blocked = u64::from(generation) << 32 | BLOCKED;
+        let active = u64::from(generation) << 32 | ACTIVE;
+        // Most wakes find the task blocked: try that first, without a look. Orderings as below.
+        match self.0.compare_exchange(blocked, active, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => Woken::Claimed,
+            Err(word) => self.wake_otherwise(generation, word),
+        }
+    }
+
+    /// The same from what the word is.
+    #[inline(never)]
+    fn wake_otherwise(&self, generation: u32, mut word: u64) -> Woken {
         loop {
             if (word >> 32) as u32 != generation {
                 return Woken::Gone;

@@ -31,8 +31,6 @@ counters! {
     migrations,
     /// Tasks of this CPU's queue that it gave to others.
     given,
-    /// Wakeups that this CPU made.
-    wakeups,
     /// Interrupts that this CPU sent to announce work.
     kicks_sent,
     /// Posts that needed no interrupt, since the target would look by itself.

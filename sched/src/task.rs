@@ -155,6 +155,12 @@ impl Task {
         self.burden.store(self.weight() << 1 | u32::from(affinity.is_movable()), Ordering::Relaxed);
     }
 
+    /// Whether the task may run on more than one CPU.
+    #[inline]
+    pub(crate) fn is_movable(&self) -> bool {
+        self.burden() & 1 != 0
+    }
+
     /// Weight, and in the lowest bit whether the task is movable.
     #[inline]
     pub(crate) fn burden(&self) -> u32 {

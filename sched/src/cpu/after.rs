@@ -48,7 +48,8 @@ impl Cpu<'_> {
             Leaving::Moving => self.route(slot, self.charged),
             // Woken while it was still on its stack: the waker left it to us.
             Leaving::Blocking => {
-                let outcome = self.send(slot, self.charged);
+                let now = self.charged;
+                let outcome = self.send(slot, self.task(slot), || now);
                 self.remember_kick(outcome);
             }
         }

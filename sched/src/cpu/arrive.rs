@@ -42,7 +42,7 @@ impl<'a> Cpu<'a> {
         while let Some(slot) = self.timers.pop_due(&self.shared.tasks, now) {
             let generation = self.task(slot).state.generation();
             if self.task(slot).state.wake(generation) == Woken::Claimed {
-                let outcome = self.send(slot, now);
+                let outcome = self.send(slot, self.task(slot), || now);
                 self.remember_kick(outcome);
             }
         }
@@ -78,7 +78,7 @@ impl<'a> Cpu<'a> {
     pub(super) fn must_reschedule(&self) -> bool {
         self.preempt
             || self.is_idle()
-            || self.overtaken_at() < self.armed
+            || !self.is_armed_early() && self.overtaken_at() < self.armed
             || self.overloaded && self.shared.idle.any()
     }
 

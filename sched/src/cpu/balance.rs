@@ -50,7 +50,7 @@ impl Cpu<'_> {
         while self.queue.movable() > 0 && self.shared.idle.any() {
             let claimed = self.queue.slots().take(LOOKED_AT).find_map(|slot| {
                 let task = self.task(slot);
-                Some((slot, self.shared.claim_idle(task, task.cpu())?))
+                Some((slot, self.shared.claim_idle(task)?))
             });
             let Some((slot, idle)) = claimed else { return };
             self.give(slot, idle, now);
@@ -131,10 +131,11 @@ impl Cpu<'_> {
 
     /// Posts a waiting task to another CPU, lag and all.
     fn give(&mut self, slot: u32, target: CpuId, now: Nanos) {
+        let task = self.task(slot);
         self.queue.remove(slot);
-        self.task(slot).set_in_transit(true);
+        task.set_in_transit(true);
         self.mailbox.stats.given.add(1);
-        let outcome = self.post(slot, target, now);
+        let outcome = self.post(slot, task, target, || now);
         self.remember_kick(outcome);
         self.load_changed = true;
         // Others go by what is published, and this CPU may have no reason to reschedule any time soon.

@@ -165,9 +165,14 @@ impl Cpu<'_> {
     /// it can be overtaken is early enough, and how early needn't be worked out.
     #[inline]
     fn arm_after_switch(&mut self) -> Arm {
-        let soonest = self.charged + self.shortest_slice;
-        let keep = self.armed <= soonest && self.armed <= self.timers.first();
-        if keep && self.running.weight() >= NORMAL_WEIGHT { Arm::Keep } else { self.arm() }
+        if self.is_armed_early() && self.armed <= self.timers.first() { Arm::Keep } else { self.arm() }
+    }
+
+    /// Whether the timer is armed for before the soonest that any task of normal weight or more, chosen now,
+    /// can be overtaken.
+    #[inline]
+    pub(super) fn is_armed_early(&self) -> bool {
+        self.armed <= self.charged + self.shortest_slice && self.running.weight() >= NORMAL_WEIGHT
     }
 
     /// The one deadline of this CPU, from all its sources; written only if it's earlier than what is armed.

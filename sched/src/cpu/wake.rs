@@ -5,6 +5,7 @@ use crate::attention::Notice;
 use crate::id::{CpuId, TaskId};
 use crate::policy::Arrival;
 use crate::state::Woken;
+use crate::task::Task;
 use crate::time::Nanos;
 
 /// A busy CPU that looks again within this time isn't kicked: the interrupt would come hardly sooner.
@@ -30,44 +31,72 @@ pub enum WakeOutcome {
 }
 
 impl Cpu<'_> {
-    /// Wakes `task` if it's blocked, or makes its next block return at once.
-    #[inline]
-    pub fn wake(&mut self, task: TaskId, now: Nanos) -> WakeOutcome {
-        match self.task(task.slot).state.wake(task.generation) {
+    /// Wakes `task` if it's blocked, or makes its next block return at once. `clock` is read only if needed.
+    #[inline(always)]
+    pub fn wake(&mut self, id: TaskId, clock: impl FnOnce() -> Nanos) -> WakeOutcome {
+        let task = self.task(id.slot);
+        match task.state.wake(id.generation) {
             Woken::Gone => WakeOutcome::Gone,
             Woken::Noticed => WakeOutcome::Already,
-            Woken::Claimed => {
-                self.mailbox.stats.wakeups.add(1);
-                self.send(task.slot, now)
-            }
+            Woken::Claimed => self.send(id.slot, task, clock),
         }
     }
 
     /// Starts a task made by [`crate::Shared::create`].
     pub fn start(&mut self, task: TaskId, now: Nanos) -> WakeOutcome {
-        self.send(task.slot, now)
+        self.send(task.slot, self.task(task.slot), || now)
     }
 
-    /// Sends a task that this CPU owns where it should run: its last CPU if that's idle, else an idle one,
-    /// else its last.
-    #[inline]
-    pub(super) fn send(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
-        let task = self.task(slot);
+    /// Sends a task that this CPU owns where it should run.
+    #[inline(always)]
+    pub(super) fn send(&mut self, slot: u32, task: &Task, clock: impl FnOnce() -> Nanos) -> WakeOutcome {
+        let target = self.place(task);
+        if target == self.id { self.keep(slot, clock()) } else { self.post(slot, task, target, clock) }
+    }
+
+    /// Where a task should run: its last CPU if that's idle, else an idle one, else its last.
+    ///
+    /// The last CPU passes the task on, should it no longer be allowed there.
+    #[inline(always)]
+    fn place(&self, task: &Task) -> CpuId {
         let last = task.cpu();
-        let target = match self.shared.claim_idle(task, last) {
-            Some(idle) => idle,
-            None if task.affinity().allows(last) => last,
-            None => self.some_allowed(slot),
-        };
-        self.deliver(slot, target, now)
+        let idle = &self.shared.idle;
+        if idle.contains(last) {
+            idle.withdraw(last);
+            return last;
+        }
+        if !task.is_movable() || !idle.any() {
+            return last;
+        }
+        self.shared.claim_idle(task).unwrap_or(last)
+    }
+
+    /// Queues a woken or new task on this CPU.
+    #[inline(never)]
+    fn keep(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
+        self.charge(now);
+        if self.task(slot).affinity().allows(self.id) {
+            self.enqueue(slot, Arrival::Woken, now)
+        } else {
+            self.pass_on(slot, now)
+        }
     }
 
     /// Sends a task on that may not run on this CPU.
-    pub(super) fn route(&mut self, slot: u32, now: Nanos) {
+    #[cold]
+    fn pass_on(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
         let task = self.task(slot);
-        let target = self.shared.claim_idle(task, task.affinity().first());
-        let target = target.unwrap_or_else(|| self.some_allowed(slot));
-        let outcome = self.deliver(slot, target, now);
+        let target = self.shared.claim_idle(task).unwrap_or_else(|| self.some_allowed(task));
+        if target == self.id {
+            // No CPU of the machine is allowed: better here than nowhere.
+            return self.enqueue(slot, Arrival::Woken, now);
+        }
+        self.post(slot, task, target, || now)
+    }
+
+    /// [`Cpu::pass_on`] from inside a decision: the kick it may need is kept for [`Cpu::take_kick`].
+    pub(super) fn route(&mut self, slot: u32, now: Nanos) {
+        let outcome = self.pass_on(slot, now);
         self.remember_kick(outcome);
     }
 
@@ -87,9 +116,8 @@ impl Cpu<'_> {
     }
 
     /// The least loaded CPU where the task may run; this one if there's none at all.
-    #[cold]
-    fn some_allowed(&self, slot: u32) -> CpuId {
-        let affinity = self.task(slot).affinity();
+    fn some_allowed(&self, task: &Task) -> CpuId {
+        let affinity = task.affinity();
         (0..self.shared.cpus() as u32)
             .map(CpuId)
             .filter(|&cpu| affinity.allows(cpu))
@@ -97,24 +125,21 @@ impl Cpu<'_> {
             .unwrap_or(self.id)
     }
 
-    #[inline]
-    fn deliver(&mut self, slot: u32, target: CpuId, now: Nanos) -> WakeOutcome {
-        if target == self.id {
-            self.charge(now);
-            return self.enqueue(slot, Arrival::Woken, now);
-        }
-        self.post(slot, target, now)
-    }
-
     /// Posts a task to another CPU and decides whether that needs a kick.
-    #[inline]
-    pub(super) fn post(&mut self, slot: u32, target: CpuId, now: Nanos) -> WakeOutcome {
+    #[inline(always)]
+    pub(super) fn post(
+        &mut self,
+        slot: u32,
+        task: &Task,
+        target: CpuId,
+        clock: impl FnOnce() -> Nanos,
+    ) -> WakeOutcome {
         let (mailbox, stats) = (self.shared.mailbox(target), &self.mailbox.stats);
-        mailbox.post(&self.shared.tasks, self.id, slot);
+        mailbox.post(self.id, task, slot);
         let notices = match mailbox.attention.read() {
-            Notice::Polling => true,
             Notice::Halted => false,
-            Notice::Busy(until) => until <= now + SOON,
+            Notice::Polling => true,
+            Notice::Busy(until) => until <= clock() + SOON,
         };
         if notices {
             stats.kicks_saved.add(1);

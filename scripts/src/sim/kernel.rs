@@ -257,12 +257,18 @@ impl World<'_> {
         if !std::mem::take(&mut self.threads[thread].permit) {
             self.threads[thread].doing = Doing::Parked;
         }
-        self.leave(cpu, Reason::Block)
+        self.reschedule(cpu, Reason::Block);
+        // A park may return without a wake: a timer that fires while its thread is about to run leaves a permit.
+        let parked = self.threads[thread].doing == Doing::Parked;
+        if parked && !self.shared.task(self.threads[thread].task.index()).is_blocked() {
+            self.threads[thread].doing = Doing::Runnable;
+        }
+        false
     }
 
     fn wake(&mut self, cpu: usize, other: usize) -> bool {
         let now = self.local(cpu);
-        let outcome = self.cpus[cpu].sched.wake(self.threads[other].task, now);
+        let outcome = self.cpus[cpu].sched.wake(self.threads[other].task, || now);
         let woken = &mut self.threads[other];
         if woken.doing == Doing::Parked {
             // Whatever the scheduler says: if it's now nowhere, the wakeup is lost.
