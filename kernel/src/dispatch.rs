@@ -130,7 +130,14 @@ fn send_kicks(cpu: &mut Cpu<'_>) {
 pub fn with_wake(ask: impl FnOnce(&mut Cpu<'static>) -> WakeOutcome) {
     let flags = interrupts::disable_save();
     // SAFETY: interrupts are off, and this is the only reference.
-    match ask(unsafe { Local::here().cpu() }) {
+    let outcome = ask(unsafe { Local::here().cpu() });
+    follow(outcome, flags);
+}
+
+/// Does what a wake's outcome asks for, and puts interrupts back.
+#[inline(always)]
+fn follow(outcome: WakeOutcome, flags: interrupts::Flags) {
+    match outcome {
         WakeOutcome::Kick(CpuId(target)) => apic::kick(target),
         WakeOutcome::Local { preempt: true } => return preempt_after(flags),
         _ => {}
@@ -157,7 +164,22 @@ pub fn preempt() {
 /// Wakes a task. Any context but NMI.
 #[inline(never)]
 pub fn wake(task: TaskId) {
-    with_wake(|cpu| cpu.wake(task, now));
+    let flags = interrupts::disable_save();
+    // SAFETY: interrupts are off, and this is the only reference.
+    match unsafe { Local::here().cpu() }.wake_idle(task) {
+        None => return wake_otherwise(task, flags),
+        Some(WakeOutcome::Kick(CpuId(target))) => apic::kick(target),
+        Some(_) => {}
+    }
+    interrupts::restore(flags);
+}
+
+/// The same where the task isn't blocked, or its CPU is busy. A tail call, so that the short way saves nothing.
+#[inline(never)]
+fn wake_otherwise(task: TaskId, flags: interrupts::Flags) {
+    // SAFETY: interrupts are off, and this is the only reference.
+    let outcome = unsafe { Local::here().cpu() }.wake(task, now());
+    follow(outcome, flags);
 }
 
 /// The timer interrupt.

@@ -49,22 +49,17 @@ impl Bitmap {
         self.word(cpu).load(Ordering::Relaxed) & bit(cpu.index()) != 0
     }
 
+    /// The place of `cpu` in the set, for who adds it often.
+    #[inline]
+    pub fn member(&self, cpu: CpuId) -> Member<'_> {
+        let summary = (!self.words.is_empty()).then(|| (&self.top, bit(cpu.index() / 64)));
+        Member { word: self.word(cpu), bit: bit(cpu.index()), summary }
+    }
+
     /// Adds `cpu`. What was written before is seen by whoever takes or removes the member.
     #[inline]
     pub fn insert(&self, cpu: CpuId) {
-        // Release pairs with the Acquire of `take` and `remove`.
-        self.word(cpu).fetch_or(bit(cpu.index()), Ordering::Release);
-        if !self.words.is_empty() {
-            // Unconditional, and Release: a `take` whose swap of the summary comes later sees the word.
-            self.top.fetch_or(bit(cpu.index() / 64), Ordering::Release);
-        }
-    }
-
-    /// Removes `cpu`, a member by a look just taken. Of several removers more than one may think it won.
-    #[inline]
-    pub fn withdraw(&self, cpu: CpuId) {
-        // Acquire pairs with `insert`'s Release. Without a result it is a single instruction.
-        self.word(cpu).fetch_and(!bit(cpu.index()), Ordering::Acquire);
+        self.member(cpu).insert();
     }
 
     /// Removes `cpu` and answers whether it was a member: of several removers one wins.
@@ -105,6 +100,27 @@ impl Bitmap {
         words
             .map(|(index, word)| (index as u32, word.load(Ordering::Relaxed)))
             .find_map(|(index, word)| if word == 0 { None } else { find_bit(word, index * 64, &mut want) })
+    }
+}
+
+/// One CPU's place in a set.
+#[derive(Debug)]
+pub struct Member<'a> {
+    word: &'a AtomicU64,
+    bit: u64,
+    summary: Option<(&'a AtomicU64, u64)>,
+}
+
+impl Member<'_> {
+    /// Adds the CPU. What was written before is seen by whoever takes or removes it.
+    #[inline]
+    pub fn insert(&self) {
+        // Release pairs with the Acquire of `take` and `remove`.
+        self.word.fetch_or(self.bit, Ordering::Release);
+        if let Some((summary, bit)) = self.summary {
+            // Unconditional, and Release: a `take` whose swap of the summary comes later sees the word.
+            summary.fetch_or(bit, Ordering::Release);
+        }
     }
 }
 

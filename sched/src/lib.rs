@@ -17,6 +17,7 @@ pub mod id;
 pub mod inbox;
 pub mod mailbox;
 pub mod meter;
+pub mod outbox;
 pub mod policy;
 pub mod queue;
 pub mod shared;

@@ -40,12 +40,9 @@ impl Mailbox {
         }
     }
 
-    /// Posts a task that the caller owns, as the CPU `from`. The caller must then see to the attention.
-    #[inline]
-    pub fn post(&self, from: CpuId, task: &Task, slot: u32) {
-        self.inboxes[from.index()].push(task, slot);
-        // After the push: whoever takes the bit finds the task.
-        self.pending.insert(from);
+    /// Where the CPU `from` posts tasks; see [`crate::outbox::Outbox`].
+    pub fn inbox(&self, from: CpuId) -> &Inbox {
+        &self.inboxes[from.index()]
     }
 
     /// The slots that are posted here, in no order. For invariants, while no CPU is at work.

@@ -109,13 +109,19 @@ impl State {
     /// Wakes the tenant `generation`: claims it if it's blocked, else leaves the permit.
     #[inline]
     pub fn wake(&self, generation: u32) -> Woken {
-        let blocked = u64::from(generation) << 32 | BLOCKED;
-        let active = u64::from(generation) << 32 | ACTIVE;
-        // Most wakes find the task blocked: try that first, without a look. Orderings as below.
-        match self.0.compare_exchange(blocked, active, Ordering::AcqRel, Ordering::Relaxed) {
-            Ok(_) => Woken::Claimed,
+        match self.claim(generation) {
+            Ok(()) => Woken::Claimed,
             Err(word) => self.wake_otherwise(generation, word),
         }
+    }
+
+    /// Blocked → Active for the tenant `generation`, without a look first: most wakes find the task blocked.
+    #[inline]
+    pub fn claim(&self, generation: u32) -> Result<(), u64> {
+        let blocked = u64::from(generation) << 32 | BLOCKED;
+        let active = u64::from(generation) << 32 | ACTIVE;
+        // Orderings as in `wake_otherwise`.
+        self.0.compare_exchange(blocked, active, Ordering::AcqRel, Ordering::Relaxed).map(|_| ())
     }
 
     /// The same from what the word is.

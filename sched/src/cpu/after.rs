@@ -48,8 +48,7 @@ impl Cpu<'_> {
             Leaving::Moving => self.route(slot, self.charged),
             // Woken while it was still on its stack: the waker left it to us.
             Leaving::Blocking => {
-                let now = self.charged;
-                let outcome = self.send(slot, self.task(slot), || now);
+                let outcome = self.send(slot, self.charged);
                 self.remember_kick(outcome);
             }
         }

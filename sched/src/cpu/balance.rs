@@ -135,7 +135,7 @@ impl Cpu<'_> {
         self.queue.remove(slot);
         task.set_in_transit(true);
         self.mailbox.stats.given.add(1);
-        let outcome = self.post(slot, task, target, || now);
+        let outcome = self.post(slot, task, target, now);
         self.remember_kick(outcome);
         self.load_changed = true;
         // Others go by what is published, and this CPU may have no reason to reschedule any time soon.

@@ -21,8 +21,11 @@ pub use after::After;
 pub use reschedule::{Arm, Decision, Next, Reason};
 pub use wake::WakeOutcome;
 
+use alloc::boxed::Box;
+
 use crate::id::{CpuId, TaskId};
 use crate::mailbox::Mailbox;
+use crate::outbox::Outbox;
 use crate::policy::{AnyPolicy, Policy, Running};
 use crate::queue::RunQueue;
 use crate::shared::Shared;
@@ -50,6 +53,8 @@ pub struct Cpu<'a> {
     shared: &'a Shared,
     /// The task table.
     tasks: &'a [Task],
+    /// The ways to the other CPUs, by number.
+    outboxes: Box<[Outbox<'a>]>,
     /// This CPU's own mailbox.
     mailbox: &'a Mailbox,
     id: CpuId,
@@ -94,6 +99,7 @@ impl<'a> Cpu<'a> {
         Self {
             shared,
             tasks: &shared.tasks,
+            outboxes: (0..shared.cpus()).map(|to| Outbox::new(shared, id, CpuId(to as u32))).collect(),
             mailbox: shared.mailbox(id),
             id,
             current: idle,

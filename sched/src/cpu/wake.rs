@@ -31,48 +31,61 @@ pub enum WakeOutcome {
 }
 
 impl Cpu<'_> {
-    /// Wakes `task` if it's blocked, or makes its next block return at once. `clock` is read only if needed.
+    /// The short way of [`Cpu::wake`], for the most frequent case: the task is blocked, and the CPU where it ran
+    /// last is idle. `None`: it's another case, and nothing was done.
     #[inline(always)]
-    pub fn wake(&mut self, id: TaskId, clock: impl FnOnce() -> Nanos) -> WakeOutcome {
+    pub fn wake_idle(&mut self, id: TaskId) -> Option<WakeOutcome> {
         let task = self.task(id.slot);
-        match task.state.wake(id.generation) {
+        // Stale if the task isn't blocked; but then the claim fails.
+        let last = task.cpu();
+        let outbox = &self.outboxes[last.index()];
+        if !outbox.is_idle() || task.state.claim(id.generation).is_err() {
+            return None;
+        }
+        if outbox.post(task, id.slot) == Notice::Polling {
+            self.mailbox.stats.kicks_saved.add(1);
+            return Some(WakeOutcome::Noticed);
+        }
+        self.mailbox.stats.kicks_sent.add(1);
+        Some(WakeOutcome::Kick(last))
+    }
+
+    /// Wakes `task` if it's blocked, or makes its next block return at once.
+    #[inline]
+    pub fn wake(&mut self, id: TaskId, now: Nanos) -> WakeOutcome {
+        match self.task(id.slot).state.wake(id.generation) {
             Woken::Gone => WakeOutcome::Gone,
             Woken::Noticed => WakeOutcome::Already,
-            Woken::Claimed => self.send(id.slot, task, clock),
+            Woken::Claimed => self.send(id.slot, now),
         }
     }
 
     /// Starts a task made by [`crate::Shared::create`].
     pub fn start(&mut self, task: TaskId, now: Nanos) -> WakeOutcome {
-        self.send(task.slot, self.task(task.slot), || now)
+        self.send(task.slot, now)
     }
 
     /// Sends a task that this CPU owns where it should run.
-    #[inline(always)]
-    pub(super) fn send(&mut self, slot: u32, task: &Task, clock: impl FnOnce() -> Nanos) -> WakeOutcome {
+    #[inline]
+    pub(super) fn send(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
+        let task = self.task(slot);
         let target = self.place(task);
-        if target == self.id { self.keep(slot, clock()) } else { self.post(slot, task, target, clock) }
+        if target == self.id { self.keep(slot, now) } else { self.post(slot, task, target, now) }
     }
 
-    /// Where a task should run: its last CPU if that's idle, else an idle one, else its last.
-    ///
-    /// The last CPU passes the task on, should it no longer be allowed there.
-    #[inline(always)]
+    /// Where a task should run: its last CPU if that's idle, else an idle one, else its last. The last CPU
+    /// passes the task on, should it no longer be allowed there.
+    #[inline]
     fn place(&self, task: &Task) -> CpuId {
         let last = task.cpu();
-        let idle = &self.shared.idle;
-        if idle.contains(last) {
-            idle.withdraw(last);
-            return last;
-        }
-        if !task.is_movable() || !idle.any() {
+        if !task.is_movable() || self.outboxes[last.index()].is_idle() || !self.shared.idle.any() {
             return last;
         }
         self.shared.claim_idle(task).unwrap_or(last)
     }
 
     /// Queues a woken or new task on this CPU.
-    #[inline(never)]
+    #[inline]
     fn keep(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
         self.charge(now);
         if self.task(slot).affinity().allows(self.id) {
@@ -91,7 +104,7 @@ impl Cpu<'_> {
             // No CPU of the machine is allowed: better here than nowhere.
             return self.enqueue(slot, Arrival::Woken, now);
         }
-        self.post(slot, task, target, || now)
+        self.post(slot, task, target, now)
     }
 
     /// [`Cpu::pass_on`] from inside a decision: the kick it may need is kept for [`Cpu::take_kick`].
@@ -126,26 +139,17 @@ impl Cpu<'_> {
     }
 
     /// Posts a task to another CPU and decides whether that needs a kick.
-    #[inline(always)]
-    pub(super) fn post(
-        &mut self,
-        slot: u32,
-        task: &Task,
-        target: CpuId,
-        clock: impl FnOnce() -> Nanos,
-    ) -> WakeOutcome {
-        let (mailbox, stats) = (self.shared.mailbox(target), &self.mailbox.stats);
-        mailbox.post(self.id, task, slot);
-        let notices = match mailbox.attention.read() {
+    pub(super) fn post(&mut self, slot: u32, task: &Task, target: CpuId, now: Nanos) -> WakeOutcome {
+        let notices = match self.outboxes[target.index()].post(task, slot) {
             Notice::Halted => false,
             Notice::Polling => true,
-            Notice::Busy(until) => until <= clock() + SOON,
+            Notice::Busy(until) => until <= now + SOON,
         };
         if notices {
-            stats.kicks_saved.add(1);
+            self.mailbox.stats.kicks_saved.add(1);
             return WakeOutcome::Noticed;
         }
-        stats.kicks_sent.add(1);
+        self.mailbox.stats.kicks_sent.add(1);
         WakeOutcome::Kick(target)
     }
 }

@@ -268,7 +268,7 @@ impl World<'_> {
 
     fn wake(&mut self, cpu: usize, other: usize) -> bool {
         let now = self.local(cpu);
-        let outcome = self.cpus[cpu].sched.wake(self.threads[other].task, || now);
+        let outcome = self.cpus[cpu].sched.wake(self.threads[other].task, now);
         let woken = &mut self.threads[other];
         if woken.doing == Doing::Parked {
             // Whatever the scheduler says: if it's now nowhere, the wakeup is lost.

@@ -1,0 +1,43 @@
+//! One CPU's way to another: everything that a post touches, looked up once at boot.
+
+use crate::attention::{Attention, Notice};
+use crate::bitmap::Member;
+use crate::id::CpuId;
+use crate::inbox::Inbox;
+use crate::shared::Shared;
+use crate::task::Task;
+
+/// Where a CPU posts tasks for one other CPU.
+#[derive(Debug)]
+pub struct Outbox<'a> {
+    inbox: &'a Inbox,
+    pending: Member<'a>,
+    attention: &'a Attention,
+}
+
+impl<'a> Outbox<'a> {
+    /// The way from `from` to `to`.
+    pub fn new(shared: &'a Shared, from: CpuId, to: CpuId) -> Self {
+        let mailbox = shared.mailbox(to);
+        Self {
+            inbox: mailbox.inbox(from),
+            pending: mailbox.pending.member(from),
+            attention: &mailbox.attention,
+        }
+    }
+
+    /// Whether the other CPU lately said that it has nothing to run.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        !matches!(self.attention.peek(), Notice::Busy(_))
+    }
+
+    /// Posts a task that the caller owns, and returns what the other CPU says of its attention since.
+    #[inline]
+    pub fn post(&self, task: &Task, slot: u32) -> Notice {
+        self.inbox.push(task, slot);
+        // After the push: whoever takes the bit finds the task.
+        self.pending.insert();
+        self.attention.read()
+    }
+}
