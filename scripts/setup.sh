@@ -204,8 +204,7 @@ install_rust() {
     rust_is_ready "$1" && return
     if ! have rustup; then
         say "installing rustup, and with it Rust, for this user"
-        curl --proto '=https' --tlsv1.2 -sSf --retry 3 https://sh.rustup.rs |
-            sh -s -- -y --default-toolchain none >&2 || die "that did not work; see https://rustup.rs, then start again"
+        install_rustup || die "that did not work; install rustup as https://rustup.rs tells, then start again"
         # Before a cargo of the system's, which is too old.
         PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
     fi
@@ -213,6 +212,12 @@ install_rust() {
     rustup toolchain install "$(pinned)" --profile minimal --component rustfmt,clippy >&2 ||
         die "that did not work; Tacet needs Rust $(pinned) or later"
     rust_is_ready "$1" || die "Rust $(pinned) is installed, but $(command -v cargo) is not it: let rustup's come first in PATH"
+}
+
+install_rustup() {
+    # Not in a pipe: half an installer must not run.
+    installer=$(curl --proto '=https' --tlsv1.2 -sSf --retry 3 https://sh.rustup.rs) || return 1
+    printf '%s\n' "$installer" | sh -s -- -y --default-toolchain none >&2
 }
 
 # hand_over COMMAND ARGUMENT…: to xtask, started in the checkout for cargo's sake, told where the user is for his

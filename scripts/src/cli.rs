@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{compare, gdb, image, interrupt, place, run, test};
+use crate::{compare, gdb, image, interrupt, place, run, sim, test};
 
 /// Exit status of a command that could not start: its arguments or its surroundings are wrong.
 pub const BAD_INPUT: u8 = 2;
@@ -30,6 +30,8 @@ enum Command {
     Gdb(gdb::Gdb),
     /// Compare two result files written by `run --json`
     Compare(compare::Compare),
+    /// Simulate the scheduler on virtual CPUs and judge its fairness
+    Sim(sim::Sim),
 }
 
 /// Runs the command that was asked for and returns the exit status.
@@ -47,6 +49,7 @@ pub fn run() -> Result<u8> {
         Command::Iso(iso) => iso.execute(),
         Command::Gdb(gdb) => gdb.execute(),
         Command::Compare(compare) => compare.execute(),
+        Command::Sim(sim) => sim.execute(),
     }
 }
 

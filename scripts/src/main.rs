@@ -18,6 +18,7 @@ mod qemu;
 mod results;
 mod run;
 mod screen;
+mod sim;
 mod style;
 mod summary;
 mod test;

@@ -1,8 +1,6 @@
 //! `xtask run` against guests that pass, fail, panic, hang, die and say nothing: what the user is told,
 //! and that no result already printed is lost.
 
-#![expect(missing_docs, reason = "tests")]
-
 mod lab;
 
 use std::time::{Duration, Instant};

@@ -10,8 +10,8 @@ const MIB: u64 = 1 << 20;
 pub struct Memory(u64);
 
 impl Memory {
-    /// Below this not even the loader fits. What is enough to boot, the kernel itself decides.
-    pub const LEAST: Self = Self(16 * MIB);
+    /// Below this not even the image fits. What is enough to boot, the kernel itself decides.
+    pub const LEAST: Self = Self(4 * MIB);
     /// From here on the host is not asked to back it: a guest that leaves it untouched gets it.
     pub const UNRESERVED: Self = Self(4096 * MIB);
 }
@@ -61,6 +61,6 @@ mod tests {
             assert!(text.parse::<Memory>().unwrap_err().contains("no memory size"), "{text}");
         }
         assert!("0".parse::<Memory>().unwrap_err().contains("too small"));
-        assert!("15M".parse::<Memory>().unwrap_err().contains("too small"));
+        assert!("3M".parse::<Memory>().unwrap_err().contains("too small"));
     }
 }

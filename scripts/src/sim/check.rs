@@ -52,7 +52,8 @@ impl World<'_> {
 
     /// Runnable threads are somewhere; blocked and gone ones are nowhere.
     fn check_threads(&self, places: &[Place]) -> Result<(), String> {
-        for (number, thread) in self.threads.iter().enumerate() {
+        for number in self.tenants.iter().copied().flatten() {
+            let thread = &self.threads[number];
             if matches!(thread.doing, Doing::New | Doing::Gone) {
                 continue;
             }
@@ -166,9 +167,8 @@ impl World<'_> {
     /// Both figures.
     pub fn check_conserved(&self, start: u64) -> Result<(), String> {
         let passed: u64 = (self.now - start) * self.cpus.len() as u64;
-        let idle: u64 = (0..self.cpus.len())
-            .map(|cpu| self.shared.idle_time(CpuId(cpu as u32), self.local(cpu)).0)
-            .sum();
+        let idle: u64 =
+            (0..self.cpus.len()).map(|cpu| self.shared.idle_time(CpuId(cpu as u32), self.local(cpu)).0).sum();
         let used: u64 = (0..self.threads.len()).map(|thread| self.accounted(thread)).sum();
         if idle + used == passed {
             return Ok(());

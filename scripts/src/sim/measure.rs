@@ -6,7 +6,7 @@ use super::world::World;
 const SAMPLE: u64 = 1_000_000;
 
 /// More events a CPU and microsecond than this, for a millisecond, are a storm that the scheduler makes.
-const BUSIEST: u64 = 1;
+const BUSIEST: u64 = 5;
 
 /// What a window showed.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +19,6 @@ pub struct Measured {
     pub max_lag: f64,
     /// Counts over all CPUs.
     pub counts: Counts,
-    /// The window, in nanoseconds.
-    pub window: u64,
 }
 
 /// Counts over all CPUs.
@@ -71,10 +69,7 @@ impl Counts {
 impl Measured {
     /// Jain's index of the shares over what was expected.
     pub fn jain(&self) -> f64 {
-        let ratios = self.ratios();
-        let sum: f64 = ratios.iter().sum();
-        let squares: f64 = ratios.iter().map(|ratio| ratio * ratio).sum();
-        if squares == 0.0 { 0.0 } else { sum * sum / (ratios.len() as f64 * squares) }
+        bench::fairness::jain(&self.ratios())
     }
 
     /// The smallest share over the largest, each over what was expected.
@@ -92,20 +87,6 @@ impl Measured {
     fn ratios(&self) -> Vec<f64> {
         self.shares.iter().zip(&self.expected).map(|(share, expected)| share / expected).collect()
     }
-}
-
-/// The share of each of these weights on so many CPUs, where no thread can use more than one.
-pub fn ideal(weights: &[u32], cpus: usize) -> Vec<f64> {
-    let mut shares = vec![0.0; weights.len()];
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by_key(|&thread| std::cmp::Reverse(weights[thread]));
-    let (mut left, mut weight) = (cpus as f64, weights.iter().map(|&w| f64::from(w)).sum::<f64>());
-    for thread in order {
-        shares[thread] = (left * f64::from(weights[thread]) / weight).min(1.0);
-        left -= shares[thread];
-        weight -= f64::from(weights[thread]);
-    }
-    shares
 }
 
 impl World<'_> {
@@ -133,19 +114,21 @@ impl World<'_> {
     /// The first violation.
     pub fn measure(&mut self, window: u64, expected: Vec<f64>) -> Result<Measured, String> {
         let counts = Counts::of(self);
-        let used = |world: &Self| (0..expected.len()).map(|thread| world.accounted(thread)).collect::<Vec<_>>();
+        let used =
+            |world: &Self| (0..expected.len()).map(|thread| world.accounted(thread)).collect::<Vec<_>>();
         let (start, before) = (self.now, used(self));
         let mut max_lag: f64 = 0.0;
         let mut shares = Vec::new();
         while self.now < start + window {
             self.run(SAMPLE.min(start + window - self.now))?;
             let passed = (self.now - start) as f64;
-            let got = used(self).iter().zip(&before).map(|(now, then)| (now - then) as f64).collect::<Vec<_>>();
+            let got =
+                used(self).iter().zip(&before).map(|(now, then)| (now - then) as f64).collect::<Vec<_>>();
             for (got, share) in got.iter().zip(&expected) {
                 max_lag = max_lag.max((share * passed - got).abs());
             }
             shares = got.iter().map(|got| got / passed).collect();
         }
-        Ok(Measured { shares, expected, max_lag, counts: Counts::of(self).since(counts), window })
+        Ok(Measured { shares, expected, max_lag, counts: Counts::of(self).since(counts) })
     }
 }

@@ -4,13 +4,16 @@
 //! what threads do, [`machine`] what the machine does to them; [`check`] tells after every event whether all
 //! is as it must be, and [`measure`] how fair it was. Everything follows from one seed.
 
-pub mod check;
-pub mod events;
-pub mod kernel;
-pub mod machine;
-pub mod measure;
-pub mod program;
-pub mod scenario;
-pub mod storm;
-pub mod trace;
-pub mod world;
+mod check;
+mod command;
+mod events;
+mod kernel;
+mod machine;
+mod measure;
+mod program;
+mod scenario;
+mod storm;
+mod trace;
+mod world;
+
+pub use command::Sim;

@@ -74,13 +74,7 @@ pub struct Plan {
 impl Plan {
     /// A thread of normal weight that may run anywhere and repeats `steps` for ever.
     pub fn repeat(steps: Vec<Step>) -> Self {
-        Self {
-            weight: sched::NORMAL_WEIGHT,
-            affinity: Affinity::ANY,
-            start: 0,
-            steps,
-            again_from: Some(0),
-        }
+        Self { weight: sched::NORMAL_WEIGHT, affinity: Affinity::ANY, start: 0, steps, again_from: Some(0) }
     }
 
     /// A thread that runs `steps` once.

@@ -1,14 +1,17 @@
 //! What is simulated.
 
+use bench::fairness::{Claim, ideal};
 use fastrand::Rng;
-use sched::{Affinity, Config, Nanos, Shared};
+use sched::{Affinity, Config, Shared};
 
 use super::machine::Machine;
-use super::measure::{Counts, Measured, ideal};
+use super::measure::Measured;
 use super::program::{Plan, Span, Step};
 use super::world::World;
 
 const MS: u64 = 1_000_000;
+/// Slots for threads that threads start.
+const SPARE_SLOTS: usize = 64;
 /// CPUs boot at a time that's no round number of anything.
 const BOOT: u64 = 1_234_567_891;
 
@@ -31,27 +34,34 @@ pub struct Case {
 
 impl Case {
     fn new(name: impl Into<String>, cpus: usize, plans: Vec<Plan>, among: usize) -> Self {
-        let weights: Vec<u32> = plans.iter().map(|plan| plan.weight).collect();
-        let expected = ideal(&weights, among);
+        let claims: Vec<Claim> = plans.iter().map(|plan| Claim::endless(f64::from(plan.weight))).collect();
+        let expected = ideal(&claims, among);
         Self { name: name.into(), cpus, plans, expected, settle: 500 * MS, window: 5_000 * MS }
     }
 
-    /// Runs it.
+    /// Runs it; if anything is violated, once more with its trace kept.
     ///
     /// # Errors
     /// The first violation, and the trace that leads to it.
     pub fn run(&self, config: Config, machine: Machine, seed: u64) -> Result<Measured, String> {
-        let shared = Shared::new(self.cpus, self.plans.len() + 64, config);
+        self.attempt(config, machine.clone(), seed, false)
+            .or_else(|_| self.attempt(config, machine, seed, true))
+    }
+
+    fn attempt(&self, config: Config, machine: Machine, seed: u64, traced: bool) -> Result<Measured, String> {
+        let shared = Shared::new(self.cpus, self.plans.len() + SPARE_SLOTS, config);
         let mut world = World::new(&shared, machine, seed, BOOT);
+        world.trace.on = traced;
         for plan in &self.plans {
             world.add(plan.clone());
         }
-        let outcome: Result<Measured, String> = world
+        let outcome = world
             .run(self.settle)
             .and_then(|()| world.measure(self.window, self.expected.clone()))
             .and_then(|measured| world.check_conserved(BOOT).map(|()| measured));
-        if std::env::var("SIM_TALK").is_ok() { eprintln!("{:?} threads {} {:?}\n{}", world.totals, world.threads.len(), Counts::of(&world), world.trace); }
-        outcome.map_err(|why| format!("{why}\nat {} of {}, seed {seed}:\n{}", world.now, self.name, world.trace))
+        outcome.map_err(|why| {
+            format!("{}: {why} (at {} ns, seed {seed})\n{}", self.name, world.now, world.trace)
+        })
     }
 }
 
@@ -92,11 +102,6 @@ pub fn fairness(seed: u64) -> Vec<Case> {
     cases
 }
 
-/// The default settings.
-pub fn settings() -> Config {
-    Config { tau: Nanos::from_millis(200), ..Config::default() }
-}
-
 /// Loops of random weights on random machines, to find where shares stray.
 pub fn random_weights(seed: u64, count: usize) -> Vec<Case> {
     let mut rng = Rng::with_seed(seed);
@@ -104,7 +109,8 @@ pub fn random_weights(seed: u64, count: usize) -> Vec<Case> {
         .map(|_| {
             let cpus = rng.usize(1..=8);
             let weights: Vec<u32> = (0..rng.usize(1..=3 * cpus + 1)).map(|_| rng.u32(1..=8)).collect();
-            let mut case = Case::new(format!("share/random {weights:?} on {cpus}"), cpus, loops(&weights), cpus);
+            let mut case =
+                Case::new(format!("share/random {weights:?} on {cpus}"), cpus, loops(&weights), cpus);
             for plan in &mut case.plans {
                 plan.start = rng.u64(0..20 * MS);
             }
@@ -121,4 +127,32 @@ pub fn storm(seed: u64) -> Case {
     let plans = super::storm::plans(&mut rng, cpus, threads);
     let expected = vec![1.0; plans.len()];
     Case { name: format!("storm on {cpus}"), cpus, plans, expected, settle: 0, window: 500 * MS }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sched::policy::PolicyKind;
+
+    #[test]
+    fn shares_are_fair_and_the_same_seed_repeats() {
+        for case in fairness(3).iter().filter(|case| !case.name.starts_with("share/intermittent")) {
+            let run = || case.run(Config::default(), Machine::plain(), 3).unwrap();
+            let measured = run();
+            assert!(
+                measured.worst() < 0.02 && measured.jain() > 0.999,
+                "{}: {:?}",
+                case.name,
+                measured.shares
+            );
+            assert_eq!(measured.shares, run().shares, "{}", case.name);
+        }
+    }
+
+    #[test]
+    fn round_robin_knows_no_weights() {
+        let case = Case::new("unfair on purpose", 1, loops(&[1, 4]), 1);
+        let config = Config { policy: PolicyKind::RoundRobin, ..Config::default() };
+        assert!(case.run(config, Machine::plain(), 1).unwrap().worst() > 0.5, "this gate can't fail");
+    }
 }

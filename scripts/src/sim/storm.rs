@@ -17,7 +17,13 @@ fn plan(rng: &mut Rng, cpus: usize, threads: usize, depth: u32) -> Plan {
         steps.push(Step::Run(span(rng)));
     }
     let again_from = (depth == 2 && rng.u32(0..4) > 0).then_some(0);
-    Plan { weight: weight(rng), affinity: affinity(rng, cpus), start: rng.u64(0..20_000_000), steps, again_from }
+    Plan {
+        weight: weight(rng),
+        affinity: affinity(rng, cpus),
+        start: rng.u64(0..20_000_000),
+        steps,
+        again_from,
+    }
 }
 
 fn step(rng: &mut Rng, cpus: usize, threads: usize, depth: u32) -> Step {

@@ -1,4 +1,6 @@
 //! The last things that happened, kept for the report of a failure.
+//!
+//! Off at first, since the lines cost more than the simulation: a case that fails is run again with it on.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,6 +11,8 @@ const KEPT: usize = 60;
 #[derive(Default)]
 pub struct Trace {
     lines: VecDeque<Line>,
+    /// Whether anything is kept.
+    pub on: bool,
 }
 
 struct Line {
@@ -20,7 +24,7 @@ struct Line {
 impl Trace {
     /// Notes what happened on a CPU.
     pub fn note(&mut self, at: u64, cpu: usize, what: impl FnOnce() -> String) {
-        if cfg!(debug_assertions) {
+        if self.on {
             if self.lines.len() == KEPT {
                 self.lines.pop_front();
             }

@@ -109,14 +109,17 @@ fn check(case: &Case, report: &guest::Report) -> Result<(), String> {
 }
 
 fn describe(why: &str, report: &guest::Report, log: &Path) -> String {
-    let lines = report.transcript.last_lines(LAST_LINES).join("\n  ");
+    let lines = match report.transcript.last_lines(LAST_LINES)[..] {
+        [] => "it printed nothing".to_owned(),
+        ref lines => format!("the last lines:\n  {}", lines.join("\n  ")),
+    };
     let verdicts: Vec<String> = report
         .transcript
         .verdicts()
         .filter(|(_, verdict)| !verdict.pass)
         .map(|(name, verdict)| format!("failed: {name} {}\n", verdict.why))
         .collect();
-    format!("{why}\n{}the last lines:\n  {lines}\nlog: {}", verdicts.concat(), place::shown(log))
+    format!("{why}\n{}{lines}\nlog: {}", verdicts.concat(), place::shown(log))
 }
 
 #[cfg(test)]
