@@ -140,7 +140,7 @@ fn watched<T>(items: Vec<T>) -> impl Iterator<Item = (T, ProgressBar)> {
 fn heading() -> Table {
     let mut table = Table::new();
     table
-        .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+        .load_preset(presets::UTF8_BORDERS_ONLY)
         .set_header(["case", "Jain", "min/max", "worst %", "lag ms", "migr.", "timer", "switch", "kicks"]);
     table
 }
