@@ -3,7 +3,7 @@
 //! Four children a node make it half as deep as a binary heap, and a node's children share a cache line.
 //! The memory is taken once, so no operation allocates.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 
 /// A slot and the key that it's ordered by; the least key comes first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,72 +18,89 @@ pub struct Entry {
 
 /// The heap.
 #[derive(Debug)]
-pub struct Heap(Vec<Entry>);
+pub struct Heap {
+    entries: Box<[Entry]>,
+    len: usize,
+}
 
 const WAYS: usize = 4;
 
 impl Heap {
     /// An empty heap that will never hold more than `capacity` entries.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+        Self { entries: (0..capacity).map(|_| Entry { key: 0, slot: 0, tag: 0 }).collect(), len: 0 }
     }
 
     /// How many entries there are.
     #[inline]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.len
     }
 
     /// Whether there is none.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len == 0
     }
 
-    /// Whether another entry would need memory.
+    /// Whether there is no room for another entry.
     pub fn is_full(&self) -> bool {
-        self.0.len() == self.0.capacity()
+        self.len == self.entries.len()
     }
 
     /// The entry with the least key.
     #[inline]
     pub fn first(&self) -> Option<&Entry> {
-        self.0.first()
+        if self.len == 0 { None } else { self.entries.first() }
     }
 
     /// All entries, in no order beyond the heap's.
     pub fn entries(&self) -> &[Entry] {
-        &self.0
+        &self.entries[..self.len]
     }
 
-    /// Adds an entry. O(log n). The heap must not be full.
+    /// Adds an entry. O(log n).
+    ///
+    /// # Panics
+    /// If the heap is full.
     #[inline]
     pub fn push(&mut self, entry: Entry) {
-        debug_assert!(!self.is_full(), "a heap is as large as the task table");
-        self.0.push(entry);
-        self.sift_up(self.0.len() - 1);
+        self.entries[self.len] = entry;
+        self.len += 1;
+        if self.len > 1 {
+            self.sift_up(self.len - 1);
+        }
     }
 
     /// Takes the entry with the least key. O(log n).
     #[inline]
     pub fn pop(&mut self) -> Option<Entry> {
-        if self.0.len() <= 1 { self.0.pop() } else { Some(self.remove(0)) }
+        let first = *self.first()?;
+        if self.len == 1 {
+            self.len = 0;
+        } else {
+            self.remove(0);
+        }
+        Some(first)
     }
 
     /// Takes the first entry and adds another, in one pass. O(log n). The heap must not be empty.
     #[inline]
     pub fn replace_first(&mut self, entry: Entry) -> Entry {
-        let first = core::mem::replace(&mut self.0[0], entry);
-        if self.0.len() > 1 {
+        let first = core::mem::replace(&mut self.entries[0], entry);
+        if self.len > 1 {
             self.sift_down(0);
         }
         first
     }
 
     /// Takes the entry at `index` of [`Heap::entries`]. O(log n).
+    #[inline(never)]
     pub fn remove(&mut self, index: usize) -> Entry {
-        let gone = self.0.swap_remove(index);
-        if index < self.0.len() {
+        let gone = self.entries[index];
+        self.len -= 1;
+        if index < self.len {
+            self.entries[index] = self.entries[self.len];
             let settled = self.sift_up(index);
             self.sift_down(settled);
         }
@@ -91,44 +108,53 @@ impl Heap {
     }
 
     /// Keeps the entries for which `keep` holds. O(n).
-    pub fn retain(&mut self, keep: impl FnMut(&Entry) -> bool) {
-        self.0.retain(keep);
-        for index in (0..self.0.len()).rev() {
+    pub fn retain(&mut self, mut keep: impl FnMut(&Entry) -> bool) {
+        let mut kept = 0;
+        for index in 0..self.len {
+            if keep(&self.entries[index]) {
+                self.entries[kept] = self.entries[index];
+                kept += 1;
+            }
+        }
+        self.len = kept;
+        for index in (0..kept).rev() {
             self.sift_down(index);
         }
     }
 
+    #[inline(never)]
     fn sift_up(&mut self, mut index: usize) -> usize {
-        let entry = self.0[index];
+        let entry = self.entries[index];
         while index > 0 {
             let parent = (index - 1) / WAYS;
-            if self.0[parent].key <= entry.key {
+            if self.entries[parent].key <= entry.key {
                 break;
             }
-            self.0[index] = self.0[parent];
+            self.entries[index] = self.entries[parent];
             index = parent;
         }
-        self.0[index] = entry;
+        self.entries[index] = entry;
         index
     }
 
+    #[inline(never)]
     fn sift_down(&mut self, mut index: usize) {
-        let entry = self.0[index];
+        let entry = self.entries[index];
         while let Some(child) = self.least_child(index) {
-            if self.0[child].key >= entry.key {
+            if self.entries[child].key >= entry.key {
                 break;
             }
-            self.0[index] = self.0[child];
+            self.entries[index] = self.entries[child];
             index = child;
         }
-        self.0[index] = entry;
+        self.entries[index] = entry;
     }
 
     #[inline]
     fn least_child(&self, index: usize) -> Option<usize> {
         let from = index * WAYS + 1;
-        let to = (from + WAYS).min(self.0.len());
-        (from..to).min_by_key(|&child| self.0[child].key)
+        let to = (from + WAYS).min(self.len);
+        (from..to).min_by_key(|&child| self.entries[child].key)
     }
 }
 

@@ -74,16 +74,17 @@ impl State {
     #[inline]
     #[must_use]
     pub fn begin_block(&self) -> bool {
-        let mut word = self.0.load(Ordering::Relaxed);
-        loop {
-            let blocks = word & PERMIT == 0;
-            let next = if blocks { word & !PHASE | BLOCKING } else { word & !PERMIT };
-            // Acquire pairs with `wake`'s Release: what the waker wrote is seen when the block ends.
-            match self.0.compare_exchange(word, next, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return blocks,
-                Err(now) => word = now,
+        let word = self.0.load(Ordering::Relaxed);
+        if word & PERMIT == 0 {
+            let blocking = word + (BLOCKING - ACTIVE);
+            if self.0.compare_exchange(word, blocking, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return true;
             }
         }
+        // Acquire pairs with `wake`'s Release: what the waker wrote is seen when the block returns. Only this CPU
+        // takes the permit, so it's still there.
+        self.0.fetch_and(!PERMIT, Ordering::Acquire);
+        false
     }
 
     /// Blocking → Blocked, once the context is saved. `false` if a wake came meanwhile: the task is Active
@@ -93,7 +94,7 @@ impl State {
     pub fn finish_block(&self) -> bool {
         let word = self.0.load(Ordering::Relaxed);
         if word & PERMIT == 0 {
-            let blocked = word & !PHASE | BLOCKED;
+            let blocked = word + (BLOCKED - BLOCKING);
             // Release pairs with the Acquire of the waker that claims the task: the saved context is in
             // memory before the task can run elsewhere.
             if self.0.compare_exchange(word, blocked, Ordering::Release, Ordering::Relaxed).is_ok() {

@@ -51,6 +51,8 @@ pub struct Task {
     pub(crate) measure: Owned,
     /// The epoch of `measure` (owner).
     pub(crate) epoch: Owned,
+    /// The end of the window in which the task blocked last (owner).
+    pub(crate) blocked_in: Owned,
     /// Times the task was switched to (owner).
     pub switches: Owned,
     /// Times the task was switched from although it could have gone on (owner).
@@ -92,6 +94,7 @@ impl Task {
             folded: Owned::new(0),
             measure: Owned::new(0),
             epoch: Owned::new(0),
+            blocked_in: Owned::new(0),
             switches: Owned::new(0),
             preemptions: Owned::new(0),
             migrations: Owned::new(0),
@@ -109,6 +112,7 @@ impl Task {
             &self.folded,
             &self.measure,
             &self.epoch,
+            &self.blocked_in,
             &self.switches,
             &self.preemptions,
             &self.migrations,

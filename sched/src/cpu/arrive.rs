@@ -1,6 +1,6 @@
 //! Tasks coming in: from inboxes, from timers, from a wake on this CPU.
 
-use super::{Cpu, WakeOutcome};
+use super::Cpu;
 use crate::policy::{Arrival, Policy};
 use crate::state::Woken;
 use crate::sync::{Ordering, fence};
@@ -31,7 +31,7 @@ impl<'a> Cpu<'a> {
             // Who waited elsewhere carries lag; who slept, or is new, carries history.
             let why = if task.is_in_transit() { Arrival::Migrated } else { Arrival::Woken };
             task.set_in_transit(false);
-            let _ = self.enqueue(slot, why, now);
+            self.enqueue(slot, task, why, now);
         });
     }
 
@@ -48,28 +48,45 @@ impl<'a> Cpu<'a> {
         }
     }
 
-    /// Puts a task that this CPU owns into its queue; whether it must run at once is noted and answered.
+    /// Puts a task that this CPU owns into its queue; whether it must run at once is noted.
     #[inline]
-    pub(super) fn enqueue(&mut self, slot: u32, why: Arrival, now: Nanos) -> WakeOutcome {
-        let task = self.task(slot);
-        if task.cpu() != self.id {
-            task.set_cpu(self.id);
-            task.migrations.add(1);
-            self.mailbox.stats.migrations.add(1);
+    pub(super) fn enqueue(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
+        let why = if task.cpu() == self.id { why } else { self.count_move(task, why) };
+        self.load_changed = true;
+        if self.is_idle() {
+            return self.enqueue_at_rest(slot, task, why, now);
         }
-        if self.is_idle() && self.queue.is_empty() {
-            self.catch_up(now);
-        }
-        let key = self.policy.arrive(task, why, self.least(), now);
-        let preempts = !self.is_idle() && self.policy.preempts(key, self.running());
+        let least = match self.queue.first() {
+            Some((key, slot)) => self.least_of(key, slot),
+            None => self.running,
+        };
+        let key = self.policy.arrive(task, why, Some(least), now);
+        let preempts = self.policy.preempts(key, self.running());
         self.queue.push(task, slot, key);
         if preempts {
             self.policy.preempted_by(task);
+            self.preempt = true;
         }
-        self.preempt |= preempts;
-        self.load_changed = true;
         self.note_surplus();
-        WakeOutcome::Local { preempt: self.must_reschedule() }
+    }
+
+    /// The same where the idle task runs.
+    fn enqueue_at_rest(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
+        let first = self.queue.first().map(|(_, slot)| self.task(slot));
+        if first.is_none() {
+            self.catch_up(now);
+        }
+        let key = self.policy.arrive(task, why, first, now);
+        self.queue.push(task, slot, key);
+        self.note_surplus();
+    }
+
+    /// Counts that a task came to this CPU from another; what it's to the policy then.
+    fn count_move(&self, task: &Task, why: Arrival) -> Arrival {
+        task.set_cpu(self.id);
+        task.migrations.add(1);
+        self.mailbox.stats.migrations.add(1);
+        if why == Arrival::Woken { Arrival::New } else { why }
     }
 
     /// Whether what was queued since the last decision asks for another: it's to run at once, or earlier than
@@ -83,17 +100,9 @@ impl<'a> Cpu<'a> {
     }
 
     /// The runnable task that is owed most: the first in the queue, or the running one.
-    #[inline]
-    fn least(&self) -> Option<&'a Task> {
-        let running = (!self.is_idle()).then(|| self.running);
-        match (self.queue.first(), running) {
-            (Some((key, slot)), Some(running)) => {
-                let ahead = self.policy.progress(running).is_some_and(|mine| mine < key);
-                Some(if ahead { running } else { self.task(slot) })
-            }
-            (Some((_, slot)), None) => Some(self.task(slot)),
-            (None, running) => running,
-        }
+    fn least_of(&self, key: u64, slot: u32) -> &'a Task {
+        let ahead = self.policy.progress(self.running).is_some_and(|mine| mine < key);
+        if ahead { self.running } else { self.task(slot) }
     }
 
     /// Enters the set of overloaded CPUs once a movable task waits here, newly come or preempted.

@@ -137,7 +137,7 @@ impl Cpu<'_> {
         self.mailbox.stats.given.add(1);
         let outcome = self.post(slot, task, target, now);
         self.remember_kick(outcome);
-        self.load_changed = true;
+        (self.load_changed, self.next_publish) = (true, now);
         // Others go by what is published, and this CPU may have no reason to reschedule any time soon.
         self.publish_load(now);
     }

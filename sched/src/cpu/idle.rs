@@ -24,6 +24,7 @@ impl Cpu<'_> {
             return;
         }
         self.idle_since = now;
+        self.mailbox.load.publish(0, 0, now);
         self.shared.idle.insert(self.id);
         // Pairs with the fence in `Cpu::announce_surplus`: either that CPU sees this one idle, or this one
         // sees it overloaded.

@@ -79,6 +79,8 @@ pub struct Cpu<'a> {
     armed: Nanos,
     /// Whether what this CPU publishes of its load is out of date.
     load_changed: bool,
+    /// Not to publish it again before.
+    next_publish: Nanos,
     /// Whether this CPU is in the set of overloaded ones.
     overloaded: bool,
     /// When to compare loads again.
@@ -114,6 +116,7 @@ impl<'a> Cpu<'a> {
             shortest_slice: shared.config.shortest_slice(),
             armed: Nanos::NEVER,
             load_changed: true,
+            next_publish: Nanos::ZERO,
             overloaded: false,
             next_balance: Nanos::ZERO,
             idle_since: now,

@@ -51,6 +51,9 @@ pub struct Decision {
 /// A task that may run no longer than this has run enough: the timer's rounding must not cost an interrupt.
 const SLACK: Nanos = Nanos::from_micros(1);
 
+/// How old what is published may be.
+const FRESH: Nanos = Nanos::from_micros(100);
+
 impl Cpu<'_> {
     /// Decides what this CPU does from `now` on. The caller arms the timer as told and switches as told.
     ///
@@ -117,7 +120,7 @@ impl Cpu<'_> {
     }
 
     /// The first waiting task in the running one's place, whatever their order.
-    #[inline]
+    #[inline(always)]
     fn give_way(&mut self, now: Nanos) -> u32 {
         match self.queue.first() {
             None => self.current,
@@ -126,7 +129,7 @@ impl Cpu<'_> {
     }
 
     /// The first waiting task if it's due, else the running one.
-    #[inline]
+    #[inline(never)]
     fn preempted(&mut self, now: Nanos) -> u32 {
         match self.queue.first() {
             Some((key, _)) if self.preempt || self.policy.remaining(self.running(), key) <= SLACK => {
@@ -139,7 +142,7 @@ impl Cpu<'_> {
     }
 
     /// Queues the running task in exchange for the first waiting one.
-    #[inline]
+    #[inline(always)]
     fn exchange(&mut self, why: Arrival, now: Nanos) -> u32 {
         let key = self.policy.arrive(self.running, why, None, now);
         let next = self.queue.replace_first(self.running, self.current, key);
@@ -163,9 +166,10 @@ impl Cpu<'_> {
 
     /// [`Cpu::arm`], knowing that the task was just chosen: a timer that is armed for before the soonest that
     /// it can be overtaken is early enough, and how early needn't be worked out.
-    #[inline]
+    #[inline(always)]
     fn arm_after_switch(&mut self) -> Arm {
-        if self.is_armed_early() && self.armed <= self.timers.first() { Arm::Keep } else { self.arm() }
+        let early = self.queue.is_empty() || self.is_armed_early();
+        if early && self.armed <= self.timers.first() { Arm::Keep } else { self.arm() }
     }
 
     /// Whether the timer is armed for before the soonest that any task of normal weight or more, chosen now,
@@ -178,7 +182,7 @@ impl Cpu<'_> {
     /// The one deadline of this CPU, from all its sources; written only if it's earlier than what is armed.
     ///
     /// A later one is left to a spurious interrupt: it costs once a slice what it saves at every switch.
-    #[inline]
+    #[inline(never)]
     fn arm(&mut self) -> Arm {
         let deadline = self.overtaken_at().min(self.timers.first());
         if deadline >= self.armed {
@@ -201,12 +205,13 @@ impl Cpu<'_> {
         }
     }
 
-    /// Publishes what balance and placement read, if it has changed. While the sum of weights is the same
-    /// readers know the progress: it advances at the same rate whoever runs.
+    /// Publishes what balance and placement read, if it has changed, and not too often: they are hints. While
+    /// the sum of weights is the same readers know the progress: it advances at the same rate whoever runs.
     #[inline]
     pub(super) fn publish_load(&mut self, now: Nanos) {
-        if self.load_changed {
+        if self.load_changed && now >= self.next_publish {
             self.load_changed = false;
+            self.next_publish = now + FRESH;
             let weight = if self.is_idle() { 0 } else { self.weight() };
             self.mailbox.load.publish(weight, self.progress(), now);
         }

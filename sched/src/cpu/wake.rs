@@ -70,7 +70,7 @@ impl Cpu<'_> {
     pub(super) fn send(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
         let task = self.task(slot);
         let target = self.place(task);
-        if target == self.id { self.keep(slot, now) } else { self.post(slot, task, target, now) }
+        if target == self.id { self.keep(slot, task, now) } else { self.post(slot, task, target, now) }
     }
 
     /// Where a task should run: its last CPU if that's idle, else an idle one, else its last. The last CPU
@@ -86,13 +86,13 @@ impl Cpu<'_> {
 
     /// Queues a woken or new task on this CPU.
     #[inline]
-    fn keep(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
-        self.charge(now);
-        if self.task(slot).affinity().allows(self.id) {
-            self.enqueue(slot, Arrival::Woken, now)
-        } else {
-            self.pass_on(slot, now)
+    fn keep(&mut self, slot: u32, task: &Task, now: Nanos) -> WakeOutcome {
+        if !task.affinity().allows(self.id) {
+            return self.pass_on(slot, now);
         }
+        self.charge(now);
+        self.enqueue(slot, task, Arrival::Woken, now);
+        WakeOutcome::Local { preempt: self.must_reschedule() }
     }
 
     /// Sends a task on that may not run on this CPU.
@@ -102,7 +102,8 @@ impl Cpu<'_> {
         let target = self.shared.claim_idle(task).unwrap_or_else(|| self.some_allowed(task));
         if target == self.id {
             // No CPU of the machine is allowed: better here than nowhere.
-            return self.enqueue(slot, Arrival::Woken, now);
+            self.enqueue(slot, task, Arrival::Woken, now);
+            return WakeOutcome::Local { preempt: true };
         }
         self.post(slot, task, target, now)
     }

@@ -32,6 +32,8 @@ pub struct Fair {
     decay: Decay,
     hysteresis: u64,
     penalty: u64,
+    /// A slice: twice the hysteresis.
+    slice: u64,
     /// How far behind a task may be when it migrates.
     lag_limit: u64,
     /// The virtual time at which the last runnable task stopped being so.
@@ -45,19 +47,39 @@ impl Fair {
             decay: Decay::new(config.tau),
             hysteresis: config.hysteresis.0,
             penalty: config.penalty.0,
+            slice: config.slice().0,
             lag_limit: config.tau.0,
             floor: 0,
         }
     }
 
-    /// Where a task that is new here, or was blocked, starts: by its recent history against `least`'s.
-    fn by_history(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
+    /// Where a task that was blocked here starts.
+    #[inline]
+    fn back(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
         self.decay.advance(now);
+        if !self.decay.left_just_now(task) {
+            return self.by_history(task, least, true);
+        }
+        // Nothing has faded: it goes on where it was.
+        let start = least.virtual_time.get();
+        task.virtual_time.get().clamp(start.saturating_sub(self.lag_limit), start + self.slice)
+    }
+
+    /// Where a task that is new here starts.
+    fn newcomer(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
+        self.decay.advance(now);
+        self.by_history(task, least, false)
+    }
+
+    /// Where a task starts by its recent history against `least`'s, and by its lag if it has one here.
+    #[inline(never)]
+    fn by_history(&self, task: &Task, least: &Task, has_lag: bool) -> u64 {
+        self.decay.come_back(task);
         let (mine, theirs) = (self.decay.value(task), self.decay.value(least));
-        let slice = task.weighted(self.hysteresis * 2);
+        let slice = task.weighted(self.slice);
         let start = least.virtual_time.get();
         if mine <= theirs {
-            let behind = start.saturating_sub(task.virtual_time.get());
+            let behind = if has_lag { start.saturating_sub(task.virtual_time.get()) } else { 0 };
             start.saturating_sub((theirs - mine).max(behind).min(slice + mine))
         } else {
             start + (mine - theirs).min(slice)
@@ -84,7 +106,8 @@ impl Policy for Fair {
             (Arrival::Preempted, _) => return task.virtual_time.get(),
             (Arrival::Yielded(next), _) => task.virtual_time.get().max(next + 1),
             (Arrival::Migrated, Some(least)) => self.by_lag(task, least),
-            (_, Some(least)) => self.by_history(task, least, now),
+            (Arrival::Woken, Some(least)) => self.back(task, least, now),
+            (Arrival::New, Some(least)) => self.newcomer(task, least, now),
             (Arrival::Migrated, None) => task.virtual_time.get(),
             (_, None) => self.floor,
         };
@@ -94,7 +117,7 @@ impl Policy for Fair {
 
     #[inline]
     fn depart(&mut self, task: &Task) {
-        self.decay.fold(task);
+        self.decay.leave(task);
         self.floor = task.virtual_time.get();
     }
 

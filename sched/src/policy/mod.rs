@@ -20,9 +20,9 @@ use crate::time::Nanos;
 /// Why a task enters a run queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Arrival {
-    /// It was just created.
+    /// It was created, or was blocked and last ran on another CPU.
     New,
-    /// It was blocked.
+    /// It was blocked and last ran here.
     Woken,
     /// It ran and was preempted.
     Preempted,
