@@ -12,11 +12,13 @@ mod mistake;
 mod value;
 mod words;
 
-use alloc::string::String;
 use core::fmt;
 
 pub use mistake::Mistake;
 pub(crate) use mistake::no_such_name;
+
+use sched::policy::PolicyKind;
+use sched::{Config, Nanos};
 
 use crate::suite::Selection;
 use value::{Choice, duration, integer};
@@ -28,29 +30,16 @@ pub struct Options {
     pub suite: Selection,
     /// How many CPUs take part: `cpus=`; `None`: all that answer.
     pub cpus: Option<usize>,
-    /// The scheduling policy: `policy=`; `None`: the kernel's default.
-    pub policy: Option<String>,
     /// The seed of everything random: `seed=`.
     pub seed: u64,
-    /// The fair share's constants: `sched.*`.
-    pub sched: Fair,
+    /// The scheduler's policy and constants, valid together: `policy=` and `sched.*`.
+    pub sched: Config,
     /// Which timer to use: `timer=`.
     pub timer: TimerMode,
     /// Which local APIC mode to use: `apic=`.
     pub apic: ApicMode,
     /// A fault to plant, for the boot tests: `plant=`.
     pub plant: Plant,
-}
-
-/// The fair share's constants, in ns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fair {
-    /// Time constant of the decay: `sched.tau=`.
-    pub tau_ns: u64,
-    /// How far the running thread may overtake the next one: `sched.hysteresis=`.
-    pub hysteresis_ns: u64,
-    /// What a switch is charged: `sched.penalty=`.
-    pub penalty_ns: u64,
 }
 
 /// `timer=`.
@@ -93,6 +82,14 @@ pub enum Plant {
     Hang,
 }
 
+impl Choice for PolicyKind {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        (Self::ALL[0].name(), Self::ALL[0]),
+        (Self::ALL[1].name(), Self::ALL[1]),
+        (Self::ALL[2].name(), Self::ALL[2]),
+    ];
+}
+
 impl Choice for TimerMode {
     const NAMES: &'static [(&'static str, Self)] =
         &[("auto", Self::Auto), ("deadline", Self::Deadline), ("oneshot", Self::Oneshot)];
@@ -113,27 +110,13 @@ impl Choice for Plant {
     ];
 }
 
-impl Default for Fair {
-    fn default() -> Self {
-        Self { tau_ns: 200_000_000, hysteresis_ns: 5_000_000, penalty_ns: 10_000 }
-    }
-}
-
-impl Fair {
-    /// How long one of two equal loops runs before the other takes over: from a hysteresis behind to one ahead.
-    pub const fn slice_ns(&self) -> u64 {
-        2 * self.hysteresis_ns
-    }
-}
-
 impl Default for Options {
     fn default() -> Self {
         Self {
             suite: Selection::quick(),
             cpus: None,
-            policy: None,
             seed: 1,
-            sched: Fair::default(),
+            sched: Config::default(),
             timer: TimerMode::default(),
             apic: ApicMode::default(),
             plant: Plant::default(),
@@ -145,47 +128,60 @@ impl Default for Options {
 pub const KEYS: &[(&str, &str)] = &[
     ("suite", "quick, full, groups or rows, separated by commas"),
     ("cpus", "1 to 512"),
-    ("policy", "the name of a scheduling policy"),
+    ("policy", "decay, round-robin, priority"),
     ("seed", "a number, decimal or 0x…"),
-    ("sched.tau", "1ms to 60s"),
-    ("sched.hysteresis", "10us to 1s"),
-    ("sched.penalty", "0ns to 10ms"),
+    ("sched.tau", "a duration, such as 200ms"),
+    ("sched.hysteresis", "a duration, such as 5ms"),
+    ("sched.penalty", "a duration, such as 10us"),
+    ("sched.poll", "a duration, such as 20us"),
     ("timer", "auto, deadline, oneshot"),
     ("apic", "auto, x2apic, xapic"),
     ("plant", "none, panic, fault, overflow, hang"),
 ];
 
 impl Options {
-    /// Reads a command line. `policies` are the names that `policy=` may take.
+    /// Reads a command line.
     ///
     /// # Errors
     /// At the first word that is not understood.
-    pub fn parse(line: &str, policies: &[&str]) -> Result<Self, Mistake> {
+    pub fn parse(line: &str) -> Result<Self, Mistake> {
         let mut options = Self::default();
         for word in words::words(line)? {
             let Some((key, value)) = word.split_once('=') else {
                 return Err(mistake::no_value(&word));
             };
-            options.set(key, value, policies)?;
+            options.set(key, value)?;
         }
         Ok(options)
     }
 
-    fn set(&mut self, key: &str, value: &str, policies: &[&str]) -> Result<(), Mistake> {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Mistake> {
         match key {
             "suite" => self.suite = Selection::parse(value)?,
             "cpus" => self.cpus = Some(integer(key, value, 1..=512)? as usize),
-            "policy" => self.policy = Some(value::one_of(key, value, policies)?.into()),
+            "policy" => self.sched.policy = Choice::parse(key, value)?,
             "seed" => self.seed = integer(key, value, 0..=u64::MAX)?,
-            "sched.tau" => self.sched.tau_ns = duration(key, value, 1_000_000..=60_000_000_000)?,
-            "sched.hysteresis" => self.sched.hysteresis_ns = duration(key, value, 10_000..=1_000_000_000)?,
-            "sched.penalty" => self.sched.penalty_ns = duration(key, value, 0..=10_000_000)?,
             "timer" => self.timer = Choice::parse(key, value)?,
             "apic" => self.apic = Choice::parse(key, value)?,
             "plant" => self.plant = Choice::parse(key, value)?,
-            _ => return Err(mistake::no_such_key(key, value)),
+            _ => {
+                let constant = self.constant(key, value)?;
+                *constant = Nanos(duration(key, value)?);
+            }
         }
-        Ok(())
+        // The ranges are the scheduler's own, and its words name the constant.
+        self.sched.check().map_err(|problem| mistake::bad_value(key, value, "out of range", problem.into()))
+    }
+
+    /// The scheduler's constant of that name.
+    fn constant(&mut self, key: &str, value: &str) -> Result<&mut Nanos, Mistake> {
+        match key {
+            "sched.tau" => Ok(&mut self.sched.tau),
+            "sched.hysteresis" => Ok(&mut self.sched.hysteresis),
+            "sched.penalty" => Ok(&mut self.sched.penalty),
+            "sched.poll" => Ok(&mut self.sched.poll),
+            _ => Err(mistake::no_such_key(key, value)),
+        }
     }
 }
 
@@ -196,13 +192,11 @@ impl fmt::Display for Options {
         if let Some(cpus) = self.cpus {
             write!(f, " cpus={cpus}")?;
         }
-        if let Some(policy) = &self.policy {
-            write!(f, " policy={policy}")?;
-        }
-        let Fair { tau_ns, hysteresis_ns, penalty_ns } = self.sched;
-        write!(f, " seed={} sched.tau={tau_ns}ns sched.hysteresis={hysteresis_ns}ns", self.seed)?;
-        write!(f, " sched.penalty={penalty_ns}ns timer={} apic={}", self.timer.name(), self.apic.name())?;
-        write!(f, " plant={}", self.plant.name())
+        let Config { policy, tau, hysteresis, penalty, poll } = self.sched;
+        write!(f, " policy={} seed={}", policy.name(), self.seed)?;
+        write!(f, " sched.tau={}ns sched.hysteresis={}ns", tau.0, hysteresis.0)?;
+        write!(f, " sched.penalty={}ns sched.poll={}ns", penalty.0, poll.0)?;
+        write!(f, " timer={} apic={} plant={}", self.timer.name(), self.apic.name(), self.plant.name())
     }
 }
 

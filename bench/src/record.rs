@@ -84,6 +84,13 @@ pub struct Env {
     pub commit: String,
 }
 
+impl Env {
+    /// Whether timers fire when they are due: nobody else has the CPUs, or time waits for them.
+    pub fn is_punctual(&self) -> bool {
+        self.icount || self.accel == "hardware"
+    }
+}
+
 /// A distribution of times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names of order statistics are their own explanation")]

@@ -9,6 +9,7 @@ mod latency;
 mod ratio;
 mod share;
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
@@ -25,6 +26,8 @@ use crate::workload::Trouble;
 const NAME_WIDTH: usize = 21;
 /// Columns of the report.
 const WIDTH: usize = 100;
+/// Columns before what stands under a row.
+const INDENT: usize = 6;
 
 /// Where results go.
 pub struct Report<'a> {
@@ -35,6 +38,8 @@ pub struct Report<'a> {
     open: bool,
     /// Whether the last line was empty.
     blank: bool,
+    /// Whether the section's head names the columns of times.
+    columns: bool,
     outcome: Outcome,
     failures: Vec<(String, String)>,
 }
@@ -47,6 +52,7 @@ impl<'a> Report<'a> {
             row: String::new(),
             open: false,
             blank: false,
+            columns: false,
             outcome: Outcome::default(),
             failures: Vec::new(),
         }
@@ -96,13 +102,26 @@ impl<'a> Report<'a> {
 
     /// The words under a row: what was compared, and what only informs.
     fn compared(&mut self, judgement: &Judgement) {
-        let (why, remarks) = (judgement.why(), judgement.remarks());
+        let why = judgement.why();
         if !why.is_empty() {
-            self.line(format_args!("      {why}"));
+            self.paragraph(&why);
         }
-        if !remarks.is_empty() {
-            self.line(format_args!("      for information: {remarks}"));
+        for remark in judgement.remarks() {
+            self.paragraph(&format!("informs, {remark}"));
         }
+    }
+
+    /// Words below a row, in as many lines as they need: those of one comparison stay together.
+    fn paragraph(&mut self, text: &str) {
+        let mut line = String::new();
+        for part in text.split_inclusive("; ") {
+            if !line.is_empty() && line.chars().count() + part.trim_end().chars().count() > WIDTH - INDENT {
+                self.line(format_args!("{:INDENT$}{}", "", line.trim_end()));
+                line.clear();
+            }
+            line += part;
+        }
+        self.line(format_args!("{:INDENT$}{line}", ""));
     }
 
     /// Counts the mark, and writes the verdict's record.

@@ -1,7 +1,7 @@
 //! Judging a row: measured against expected, in words that stand on their own.
 //!
-//! A check *gates* when its miss fails the run, or only *informs*: under multi-threaded TCG a time says how busy the
-//! host is, so times gate with `-icount` alone, while counts and shares of CPU time gate always.
+//! A check *gates* when its miss fails the run, or only *informs*, and then says why: under multi-threaded TCG a time
+//! tells how busy the host is, so times gate with `-icount` alone, while counts and shares of CPU time gate always.
 
 use alloc::format;
 use alloc::string::String;
@@ -15,13 +15,22 @@ pub struct Judgement {
     /// Which of a row's results this is about, if there are several.
     case: Option<String>,
     checks: Vec<Check>,
+    /// Why there are no checks, if there can't be any.
+    no_limit: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 struct Check {
     pass: bool,
-    gates: bool,
+    /// Why it does not gate, if it does not.
+    informs: Option<&'static str>,
     text: String,
+}
+
+impl Check {
+    fn gates(&self) -> bool {
+        self.informs.is_none()
+    }
 }
 
 /// How a result fared.
@@ -57,6 +66,11 @@ impl Judgement {
         Self { case: Some(case), ..Self::default() }
     }
 
+    /// No check, ever: there is no limit to hold the result against, for the reason `why`.
+    pub fn without_limit(why: &'static str) -> Self {
+        Self { no_limit: Some(why), ..Self::default() }
+    }
+
     /// `value` must not exceed `limit`. A value that is not a number fails.
     #[must_use]
     pub fn at_most(self, what: &str, value: f64, limit: f64, unit: &str) -> Self {
@@ -88,22 +102,37 @@ impl Judgement {
     /// Something that must hold, put into words by the caller for either case.
     #[must_use]
     pub fn check(mut self, pass: bool, text: String) -> Self {
-        self.checks.push(Check { pass, gates: true, text });
+        self.checks.push(Check { pass, informs: None, text });
         self
     }
 
-    /// Lets the check just added gate only if `gates`.
+    /// Lets the check just added inform without consequences, for the reason `why`.
     #[must_use]
-    pub fn gating(mut self, gates: bool) -> Self {
+    pub fn informing(self, why: &'static str) -> Self {
+        self.gating_if(false, why)
+    }
+
+    /// Lets the check just added gate only if `gates`; `why` says why it does not otherwise.
+    #[must_use]
+    pub fn gating_if(mut self, gates: bool, why: &'static str) -> Self {
         if let Some(check) = self.checks.last_mut() {
-            check.gates = gates;
+            check.informs = (!gates).then_some(why);
+        }
+        self
+    }
+
+    /// The same for every check so far.
+    #[must_use]
+    pub fn all_gating_if(mut self, gates: bool, why: &'static str) -> Self {
+        if !gates {
+            self.checks.iter_mut().for_each(|check| check.informs = Some(why));
         }
         self
     }
 
     /// The mark.
     pub fn mark(&self) -> Mark {
-        let gates = || self.checks.iter().filter(|check| check.gates);
+        let gates = || self.checks.iter().filter(|check| check.gates());
         if gates().next().is_none() {
             Mark::Info
         } else if gates().all(|check| check.pass) {
@@ -116,7 +145,7 @@ impl Judgement {
     /// What was compared: of a failure only what failed; else every gate.
     pub fn why(&self) -> String {
         let failed = self.mark() == Mark::Fail;
-        let told = self.checks.iter().filter(|check| check.gates && (!failed || !check.pass));
+        let told = self.checks.iter().filter(|check| check.gates() && (!failed || !check.pass));
         let told = told.map(|check| check.text.as_str()).collect::<Vec<_>>().join("; ");
         match &self.case {
             Some(case) => format!("{case}: {told}"),
@@ -124,10 +153,21 @@ impl Judgement {
         }
     }
 
-    /// What was compared without consequences.
-    pub fn remarks(&self) -> String {
-        let told = self.checks.iter().filter(|check| !check.gates);
-        told.map(|check| check.text.as_str()).collect::<Vec<_>>().join("; ")
+    /// What was compared without consequences, a line for each reason why: `no -icount: median 24 > 12 ns`.
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks: Vec<(&str, Vec<&str>)> =
+            self.no_limit.map(|why| (why, Vec::new())).into_iter().collect();
+        for check in &self.checks {
+            let Some(why) = check.informs else { continue };
+            match remarks.iter_mut().find(|(known, _)| *known == why) {
+                Some((_, texts)) => texts.push(&check.text),
+                None => remarks.push((why, Vec::from([check.text.as_str()]))),
+            }
+        }
+        let line = |(why, texts): (&str, Vec<&str>)| {
+            if texts.is_empty() { String::from(why) } else { format!("{why}: {}", texts.join("; ")) }
+        };
+        remarks.into_iter().map(line).collect()
     }
 
     /// The record; `None` when nothing gated.
@@ -179,11 +219,34 @@ mod tests {
 
     #[test]
     fn what_only_informs_cannot_fail() {
-        let judgement = Judgement::new().at_most("median", 900.0, 200.0, " ns").gating(false);
+        let judgement = Judgement::new().at_most("median", 900.0, 200.0, " ns").informing("no -icount");
         assert_eq!((judgement.mark(), judgement.record()), (Mark::Info, None));
-        assert_eq!(judgement.remarks(), "median 900 > 200 ns");
+        assert_eq!(judgement.remarks(), ["no -icount: median 900 > 200 ns"]);
         let gated = judgement.at_most("writes", 0.0, 0.05, "");
         assert_eq!((gated.mark(), gated.why().as_str()), (Mark::Ok, "writes 0 ≤ 0.05"));
+        let none = gated.all_gating_if(false, "no -icount");
+        assert_eq!(none.remarks(), ["no -icount: median 900 > 200 ns; writes 0 ≤ 0.05"]);
+        assert_eq!(none.all_gating_if(true, "").mark(), Mark::Info);
+    }
+
+    #[test]
+    fn who_does_not_gate_says_why() {
+        assert_eq!(
+            Judgement::without_limit("a figure of the machine").remarks(),
+            ["a figure of the machine"]
+        );
+        let judgement = Judgement::new()
+            .check(true, "a".into())
+            .informing("x")
+            .check(true, "b".into())
+            .check(true, "c".into())
+            .informing("y")
+            .check(true, "d".into())
+            .gating_if(false, "x");
+        assert_eq!(
+            (judgement.why().as_str(), judgement.remarks()),
+            ("b", vec!["x: a; d".into(), "y: c".into()])
+        );
     }
 
     #[test]

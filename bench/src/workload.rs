@@ -9,6 +9,7 @@ mod equal;
 mod handover;
 mod intermittent;
 mod ipi;
+mod limits;
 mod loops;
 mod mutex;
 mod park;
@@ -26,7 +27,9 @@ use alloc::string::String;
 
 use crate::os::{Attention, Os, SpawnError, Spec};
 use crate::report::Report;
+use crate::verdict::Judgement;
 
+pub use limits::Limits;
 pub use loops::{ThreadWindow, Window};
 pub use timing::Timed;
 
@@ -81,6 +84,18 @@ impl Place {
             Self::Colocated => [first.pinned(0), second.pinned(0)],
             Self::Apart => [first.pinned(0), second.pinned(1)],
             Self::Free => [first, second],
+        }
+    }
+
+    /// On one CPU a ping-pong is the scheduler's work alone, and has a limit.
+    fn judge(self, lab: &Lab, timed: &mut Timed, limit: u64) -> Judgement {
+        match self {
+            Self::Colocated => timing::ping_pong(lab, timed, limit),
+            Self::Apart | Self::Free if lab.icount => {
+                Judgement::without_limit("under -icount CPUs run in turns, so a ping-pong is no measure")
+            }
+            Self::Apart => Judgement::without_limit("a figure of the machine: how fast its idle CPUs answer"),
+            Self::Free => Judgement::without_limit("a figure of the machine and of where the threads landed"),
         }
     }
 }
@@ -152,8 +167,26 @@ pub struct Lab {
     pub effort: Effort,
     /// Whether a virtual ns is an instruction, so that times gate.
     pub icount: bool,
+    /// Whether timers fire when they are due, not when a loaded host finds the time.
+    pub punctual: bool,
+    /// Whether the policy promises shares by weight.
+    pub fair: bool,
     /// How long one of two equal loops should run before the other takes over.
     pub slice_ns: u64,
+}
+
+/// Why times inform where a ns is none of the guest's doing.
+pub const NO_ICOUNT: &str = "times are the host's without -icount";
+/// Why what hangs on timers informs where they fire late.
+const LATE: &str = "timers may fire late without -icount";
+/// Why shares inform under policies that promise others, or none.
+const UNFAIR: &str = "this policy promises no shares by weight";
+
+impl Lab {
+    /// The limits of shares.
+    pub fn limits(&self) -> Limits {
+        if self.punctual { Limits::PUNCTUAL } else { Limits::LATE }
+    }
 }
 
 /// Why there is no result.

@@ -8,7 +8,6 @@ use arch::exit::{self, Exit};
 use arch::smp::Started;
 use arch::{apic, clock, context, cpu, fault, memory, pic, timer};
 use bench::options::{ApicMode, Options, TimerMode};
-use sched::policy::PolicyKind;
 
 use crate::{panic, println};
 
@@ -48,7 +47,7 @@ pub fn options(info: &BootInfo) -> Options {
     if info.command_line_truncated {
         or_bad_input(Err::<(), _>("the command line is too long"));
     }
-    or_bad_input(Options::parse(info.command_line, &PolicyKind::ALL.map(PolicyKind::name)))
+    or_bad_input(Options::parse(info.command_line))
 }
 
 /// Brings up interrupt controllers, clock and timer of the first CPU.

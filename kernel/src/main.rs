@@ -44,7 +44,7 @@ fn main(info: &'static BootInfo) -> ! {
     machine::or_end(memory::init(info), "memory");
     machine::or_end(heap::init(machine::heap_bytes()), "heap");
     let options = machine::options(info);
-    let config = machine::or_bad_input(start::config(&options));
+    let config = options.sched;
 
     // The machine: interrupts, clock, timer.
     let acpi = acpi::find(info);

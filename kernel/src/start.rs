@@ -8,9 +8,7 @@ use arch::acpi::Acpi;
 use arch::boot::BootInfo;
 use arch::smp::{self, Started};
 use arch::{cpu, memory};
-use bench::options::Options;
-use sched::policy::PolicyKind;
-use sched::{Config, Nanos, Shared};
+use sched::{Config, Shared};
 use spin::Once;
 
 use crate::idle;
@@ -57,24 +55,4 @@ fn enter(index: u32) -> ! {
     // Release pairs with the Acquire in `schedule`.
     CHECKED_IN.fetch_add(1, Ordering::Release);
     idle::run()
-}
-
-/// The scheduler's settings from the command line.
-///
-/// # Errors
-/// Says which setting is wrong and what is valid.
-pub fn config(options: &Options) -> Result<Config, &'static str> {
-    let policy = match &options.policy {
-        None => PolicyKind::Fair,
-        Some(name) => PolicyKind::from_name(name).ok_or("policy must be decay, round-robin or priority")?,
-    };
-    let config = Config {
-        policy,
-        tau: Nanos(options.sched.tau_ns),
-        hysteresis: Nanos(options.sched.hysteresis_ns),
-        penalty: Nanos(options.sched.penalty_ns),
-        ..Config::default()
-    };
-    config.check()?;
-    Ok(config)
 }

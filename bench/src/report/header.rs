@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::string::String;
 
 use super::{NAME_WIDTH, Report};
+use sched::Config;
+
 use crate::options::Options;
 use crate::record::{Body, Env};
 use crate::suite::Group;
@@ -15,16 +17,17 @@ impl Report<'_> {
         let Env { cpus, clock, timer, apic, boot, accel, .. } = env;
         let cpus = Plural(*cpus as usize, "CPU");
         let pace = if env.icount { ", one instruction a virtual nanosecond (-icount)" } else { "" };
-        let fair = options.sched;
+        let Config { tau, hysteresis, penalty, poll, .. } = options.sched;
         self.rule(&format!("Tacet {} ({})", env.version, env.commit));
         self.line(format_args!("  machine    {cpus}, {accel}{pace}; {apic}; booted by {boot}"));
-        self.line(format_args!("  clock      {clock}, {}; timer {timer}", frequency(env.clock_hz)));
+        self.line(format_args!("  clock      {}, {clock}; timer {timer}", frequency(env.clock_hz)));
         self.line(format_args!(
-            "  scheduler  {}; tau {}, hysteresis {}, penalty {}; seed {}",
+            "  scheduler  {}; tau {}, hysteresis {}, penalty {}, poll {}; seed {}",
             env.policy,
-            Time(fair.tau_ns),
-            Time(fair.hysteresis_ns),
-            Time(fair.penalty_ns),
+            Time(tau.0),
+            Time(hysteresis.0),
+            Time(penalty.0),
+            Time(poll.0),
             env.seed
         ));
         let times = match (env.icount, env.accel.as_str()) {
@@ -44,9 +47,9 @@ impl Report<'_> {
     pub fn section(&mut self, group: Group, env: &Env) {
         self.end_line();
         self.rule(&format!("{group}: {}", group.title()));
-        let icount = if env.icount { " icount" } else { "" };
+        let icount = if env.icount { " -icount" } else { "" };
         self.line(format_args!(
-            "  {}{icount}, {}, {} clock, {} timer, policy {}, seed {}",
+            "  {}{icount}, {}; clock {}; timer {}; policy {}; seed {}",
             env.accel,
             Plural(env.cpus as usize, "CPU"),
             env.clock,
@@ -54,21 +57,43 @@ impl Report<'_> {
             env.policy,
             env.seed
         ));
-        match group {
-            Group::Cost => self.latency_columns(),
-            Group::Share | Group::Balance | Group::Tickless => self.blank(),
+        if matches!(group, Group::Share | Group::Balance) {
+            self.reading(env);
+        }
+        self.blank();
+        self.columns = group == Group::Cost;
+        if self.columns {
+            let name = "ns an operation";
+            self.line(format_args!("  {name:<NAME_WIDTH$}{COLUMNS}"));
         }
     }
 
-    fn latency_columns(&mut self) {
-        let name = "ns an operation";
-        self.blank();
+    /// What the columns of shares and ratios say, and what they don't.
+    fn reading(&mut self, env: &Env) {
         self.line(format_args!(
-            "  {name:<NAME_WIDTH$}{:>6} {:>6} {:>6} {:>7} {:>6} {:>6} {:>6} {:>6} {:>7} {:>6}",
-            "min", "q1", "median", "mean", "q3", "p99", "p99.9", "max", "σ", "n"
+            "  CPU time is what the kernel accounts; work is what the loops counted themselves."
         ));
+        if env.icount && env.cpus > 1 {
+            self.line(format_args!(
+                "  Under -icount CPUs run in turns, so that the work of several says how long turns are."
+            ));
+        } else if !env.is_punctual() {
+            self.line(format_args!(
+                "  Limits are wide, since a loaded host runs timers late; with -icount they are narrow."
+            ));
+        }
+    }
+
+    /// The names of the columns, in a section whose head does not have them. The row's name is on the line already.
+    pub(super) fn own_columns(&mut self) {
+        let name = "    ns each";
+        self.line(format_args!("{COLUMNS}"));
+        self.print(format_args!("{name:<0$}", NAME_WIDTH + 2));
     }
 }
+
+/// The columns of times.
+const COLUMNS: &str = "   min     q1 median    mean     q3    p99  p99.9    max       σ      n";
 
 fn frequency(hz: u64) -> String {
     format!("{}.{:06} GHz", hz / 1_000_000_000, hz / 1_000 % 1_000_000)

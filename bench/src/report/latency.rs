@@ -16,6 +16,9 @@ impl Report<'_> {
         let Some(summary) = Summary::of(&mut timed.samples) else {
             return Err(Trouble::Failed("not one sample was taken in time".into()));
         };
+        if !self.columns {
+            self.own_columns();
+        }
         let Summary { n, min, q1, median, mean, q3, p99, p999, max, stddev } = summary;
         self.line(format_args!(
             "{:>6} {:>6} {:>6} {:>7} {:>6} {:>6} {:>6} {:>6} {:>7} {:>6}  {}",

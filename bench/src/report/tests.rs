@@ -41,11 +41,12 @@ fn timed() -> Timed {
 #[test]
 fn a_latency_row_has_its_numbers_its_counts_and_its_verdict() {
     let text = printed(|report| {
+        report.section(Group::Cost, &Env::default());
         report.begin("yield");
         let judgement = Judgement::new().at_most("median", 120.0, 200.0, " ns");
         report.latency(timed(), &judgement).unwrap();
     });
-    let lines: Vec<&str> = text.lines().collect();
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("  yield")).collect();
     assert_eq!(
         lines[0],
         "  yield                   100    110    120   120.0    130    140    140    140    12.0     41  ok"
@@ -53,6 +54,37 @@ fn a_latency_row_has_its_numbers_its_counts_and_its_verdict() {
     assert_eq!(lines[1..3], ["      an operation: 1.00 switches", "      median 120 ≤ 200 ns"]);
     assert!(lines[3].starts_with(r#"@tacet {"v":1,"name":"yield","kind":"latency","unit":"ns","n":41,"#));
     assert!(lines[4].contains(r#""kind":"verdict","pass":true"#));
+}
+
+#[test]
+fn a_latency_row_among_shares_names_its_columns() {
+    let text = printed(|report| {
+        report.section(Group::Cost, &Env::default());
+        report.section(Group::Share, &Env::default());
+        report.begin("timeslice");
+        report.latency(timed(), &Judgement::without_limit("a figure of the machine")).unwrap();
+    });
+    let lines: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("  timeslice")).collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "  timeslice               min     q1 median    mean     q3    p99  p99.9    max       σ      n",
+            "    ns each               100    110    120   120.0    130    140    140    140    12.0     41  info"
+        ]
+    );
+    assert_eq!(lines[3], "      informs, a figure of the machine");
+}
+
+#[test]
+fn a_long_judgement_takes_more_lines_and_loses_nothing() {
+    let checks =
+        (0..4).fold(Judgement::new(), |so_far, i| so_far.check(true, format!("{i}: {}", "x".repeat(40))));
+    let text = printed(|report| {
+        report.begin("yield");
+        report.latency(timed(), &checks).unwrap();
+    });
+    let told: Vec<&str> = text.lines().skip(3).take(2).map(str::trim).collect();
+    assert_eq!(told.join(" "), checks.why());
 }
 
 #[test]

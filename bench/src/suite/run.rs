@@ -3,6 +3,8 @@
 use alloc::format;
 use core::fmt::Write;
 
+use sched::policy::PolicyKind;
+
 use super::Row;
 use crate::options::Options;
 use crate::os::Os;
@@ -37,7 +39,13 @@ pub fn run<O: Os>(options: &Options, out: &mut dyn Write) -> Outcome {
 
 pub(crate) fn run_with<O: Os>(options: &Options, effort: Effort, out: &mut dyn Write) -> Outcome {
     let env = O::env();
-    let lab = Lab { effort, icount: env.icount, slice_ns: options.sched.slice_ns() };
+    let lab = Lab {
+        effort,
+        icount: env.icount,
+        punctual: env.is_punctual(),
+        fair: env.policy == PolicyKind::Fair.name(),
+        slice_ns: options.sched.slice().0,
+    };
     let mut report = Report::new(out);
     report.environment(&env, options);
     let mut group = None;

@@ -9,11 +9,10 @@
 
 use alloc::sync::Arc;
 
-use super::timing::{in_thread, instructions, timed};
+use super::timing::{in_thread, timed};
 use super::{Effort, Lab, Place, Timed, Trouble};
 use crate::os::{Os, Spec};
 use crate::report::Report;
-use crate::verdict::Judgement;
 
 const LIMIT: u64 = 450;
 
@@ -37,10 +36,7 @@ pub fn run<O: Os>(name: &str, place: Place, lab: &Lab, report: &mut Report<'_>) 
     let effort = lab.effort;
     let [first, second] = place.specs();
     let mut timed = in_thread::<O, _, _>(&first, move || pass_token::<O>(&second, &effort))??;
-    let judgement = match place {
-        Place::Colocated => instructions(lab, &mut timed, LIMIT).of_switches(&timed.per_op()),
-        Place::Apart | Place::Free => Judgement::new(),
-    };
+    let judgement = place.judge(lab, &mut timed, LIMIT);
     report.latency(timed, &judgement)
 }
 

@@ -7,11 +7,10 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::timing::{in_thread, instructions, timed};
+use super::timing::{in_thread, timed};
 use super::{Effort, Lab, Place, Timed, Trouble};
 use crate::os::{Os, Spec};
 use crate::report::Report;
-use crate::verdict::Judgement;
 
 const LIMIT: u64 = 350;
 
@@ -23,16 +22,13 @@ pub fn run<O: Os>(name: &str, place: Place, lab: &Lab, report: &mut Report<'_>) 
     report.begin(name);
     let effort = lab.effort;
     let [first, second] = place.specs();
-    let mut timed = in_thread::<O, _, _>(&first, move || ping_pong::<O>(&second, &effort))??;
-    let judgement = match place {
-        Place::Colocated => instructions(lab, &mut timed, LIMIT).of_switches(&timed.per_op()),
-        Place::Apart | Place::Free => Judgement::new(),
-    };
+    let mut timed = in_thread::<O, _, _>(&first, move || take_turns::<O>(&second, &effort))??;
+    let judgement = place.judge(lab, &mut timed, LIMIT);
     report.latency(timed, &judgement)
 }
 
 /// The turn travels by `turn`, which the park token orders; park may return without one, so each looks again.
-fn ping_pong<O: Os>(partner: &Spec<'_>, effort: &Effort) -> Result<Timed, Trouble> {
+fn take_turns<O: Os>(partner: &Spec<'_>, effort: &Effort) -> Result<Timed, Trouble> {
     let turn = Arc::new(AtomicU32::new(PING));
     let (me, shared) = (O::current(), turn.clone());
     let handle = O::spawn(partner, move || {

@@ -26,7 +26,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// The log of a suite on `CPUS` made-up CPUs, and its records.
 fn log<const CPUS: usize>(suite: &str, effort: Effort) -> (String, Vec<Record>, Outcome) {
-    let options = Options::parse(&format!("suite={suite}"), &[]).unwrap();
+    let options = Options::parse(&format!("suite={suite}")).unwrap();
     let mut text = String::new();
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let outcome = run_with::<Host<CPUS>>(&options, effort, &mut text);

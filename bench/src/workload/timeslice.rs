@@ -3,6 +3,7 @@
 //! Scenario: two equal loops on CPU 0 write their own number into a common word; whoever finds the other's number
 //! there has just taken over, and notes the clock. So a slice ends where a switch took place, and not where the host
 //! paused the virtual CPU. Expected: 2 × hysteresis: from one hysteresis behind the other to one ahead; within 10%.
+//! Where timers fire late it informs.
 //! A miss by a factor: the timer is set for something else than the moment of being overtaken. Slices that scatter: leftover
 //! timers preempt, or spurious ones do.
 
@@ -11,7 +12,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::timing::{all_cpus, in_thread, median};
-use super::{Effort, Lab, Timed, Trouble};
+use super::{Effort, LATE, Lab, Timed, Trouble, UNFAIR};
 use crate::os::{Os, SpawnError, Spec};
 use crate::report::Report;
 use crate::verdict::Judgement;
@@ -37,7 +38,10 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
     let effort = lab.effort;
     let mut timed = in_thread::<O, _, _>(&Spec::new("control").pinned(0), move || slices::<O>(&effort))??;
     let slice = lab.slice_ns as f64 / 1e6;
-    let judgement = Judgement::new().near("median slice", median(&mut timed) / 1e6, slice, TOLERANCE, " ms");
+    let judgement = Judgement::new()
+        .near("median slice", median(&mut timed) / 1e6, slice, TOLERANCE, " ms")
+        .gating_if(lab.punctual, LATE)
+        .all_gating_if(lab.fair, UNFAIR);
     report.latency(timed, &judgement)
 }
 

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 use core::hint::black_box;
 
-use super::{Effort, Lab, Trouble};
+use super::{Effort, Lab, NO_ICOUNT, Trouble};
 use crate::os::{Counters, Os, Spec};
 use crate::record::PerOp;
 use crate::verdict::Judgement;
@@ -105,7 +105,7 @@ where
 /// The median's limit, which gates where a ns is an instruction.
 pub fn instructions(lab: &Lab, timed: &mut Timed, limit: u64) -> Judgement {
     let median = median(timed);
-    Judgement::new().at_most("median", median, limit as f64, " ns").gating(lab.icount)
+    Judgement::new().at_most("median", median, limit as f64, " ns").gating_if(lab.icount, NO_ICOUNT)
 }
 
 /// The median of the samples so far.
@@ -113,16 +113,12 @@ pub fn median(timed: &mut Timed) -> f64 {
     crate::stats::Summary::of(&mut timed.samples).map_or(f64::NAN, |summary| summary.median as f64)
 }
 
-impl Judgement {
-    /// What must hold of a ping-pong on one CPU, whatever the clock: one switch an operation, and so good as never a
-    /// write to the timer, which is a VM exit.
-    #[must_use]
-    pub fn of_switches(self, per_op: &PerOp) -> Self {
-        self.near("switches an operation", per_op.switches, 1.0, 0.02, "").at_most(
-            "timer writes a switch",
-            per_op.timer_writes,
-            0.05,
-            "",
-        )
-    }
+/// The same of a ping-pong on one CPU: one switch an operation, and so good as never a write to the timer, which is a VM
+/// exit. A guest that its host slows down is preempted in the middle of operations, so these gate together.
+pub fn ping_pong(lab: &Lab, timed: &mut Timed, limit: u64) -> Judgement {
+    let PerOp { switches, timer_writes, .. } = timed.per_op();
+    instructions(lab, timed, limit)
+        .near("switches an operation", switches, 1.0, 0.02, "")
+        .at_most("timer writes a switch", timer_writes, 0.05, "")
+        .all_gating_if(lab.icount, NO_ICOUNT)
 }

@@ -1,7 +1,7 @@
 //! `share/weighted`: loops of different priorities.
 //!
-//! Scenario: weights 1 : 2 : 4 on one CPU, and two of each on two CPUs; thoroughly also 4 : 1, and 1 : 2 : 4 over 10 s.
-//! Expected: each within 2% of its weight over 5 s, within 1% over 10 s.
+//! Scenario: weights 1 : 2 : 4, two of each on two CPUs; thoroughly also on one CPU, 4 : 1, and 1 : 2 : 4 over 10 s.
+//! Expected: each within 2% of its weight over 5 s, within 1% over 10 s (on a loaded host less, see `limits`).
 //! A miss that shrinks the ratio (OSv: 3.83 for 4 : 1) is the bias of the decayed measure under hysteresis: the lag is
 //! not corrected for. A miss on two CPUs only: the balancer moves by load and not by lag.
 
@@ -10,22 +10,21 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::loops::Loops;
-use super::{Lab, Trouble};
+use super::{Lab, Trouble, UNFAIR};
 use crate::fairness::Claim;
 use crate::os::Os;
 use crate::report::{Report, Shared};
 use crate::units::Time;
 use crate::verdict::Judgement;
 
-/// Weights, CPUs, how many of the usual window, and the error allowed.
-type Case = (&'static [u32], usize, u64, f64);
+/// Weights, CPUs, and how many of the usual window.
+type Case = (&'static [u32], usize, u64);
 
-const QUICK: [Case; 2] = [(&[1, 2, 4], 1, 1, 0.02), (&[1, 1, 2, 2, 4, 4], 2, 1, 0.02)];
-const ALL: [Case; 4] = [QUICK[0], QUICK[1], (&[1, 4], 1, 1, 0.02), (&[1, 2, 4], 1, 2, 0.01)];
+const ALL: [Case; 4] = [(&[1, 1, 2, 2, 4, 4], 2, 1), (&[1, 2, 4], 1, 1), (&[1, 4], 1, 1), (&[1, 2, 4], 1, 2)];
 
 pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), Trouble> {
-    let cases: &[Case] = if lab.effort.all_cases { &ALL } else { &QUICK };
-    for &(weights, cpus, windows, tolerance) in cases.iter().filter(|case| case.1 <= O::cpus()) {
+    let cases = if lab.effort.all_cases { ALL.len() } else { 1 };
+    for &(weights, cpus, windows) in ALL.iter().filter(|case| case.1 <= O::cpus()).take(cases) {
         report.begin(name);
         let running = Loops::<O>::start(weights, cpus)?;
         let window = running.watch(lab.effort.settle_ns, windows * lab.effort.weighted_ns);
@@ -34,8 +33,11 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
         let shared = Shared::new(&window, &claims, cpus, lab.slice_ns);
         let error = shared.division.max_error() * 100.0;
         let case = format!("{} on {cpus}, {}", ratio_of(weights), Time(window.ns));
-        let judgement =
-            Judgement::of_case(case).at_most("largest error", error, tolerance * 100.0, "%").served(&shared);
+        let limit = if windows > 1 { lab.limits().weight_twice } else { lab.limits().weight };
+        let judgement = Judgement::of_case(case)
+            .at_most("largest error", error, limit, "%")
+            .served(&shared)
+            .all_gating_if(lab.fair, UNFAIR);
         report.share(&shared, &judgement);
     }
     Ok(())

@@ -9,7 +9,7 @@
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use super::timing::{in_thread, instructions, timed};
+use super::timing::{in_thread, ping_pong, timed};
 use super::{Effort, Lab, Timed, Trouble};
 use crate::os::{Os, Spec};
 use crate::report::Report;
@@ -20,7 +20,7 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
     report.begin(name);
     let effort = lab.effort;
     let mut timed = in_thread::<O, _, _>(&Spec::new("ping").pinned(0), move || ping::<O>(&effort))??;
-    let judgement = instructions(lab, &mut timed, LIMIT).of_switches(&timed.per_op());
+    let judgement = ping_pong(lab, &mut timed, LIMIT);
     report.latency(timed, &judgement)
 }
 
