@@ -226,8 +226,6 @@ hand_over() {
     export TACET_INVOKED_FROM
     cd "$root" || exit
     # The first time this takes a while, and cargo says what it does; afterwards there is nothing to say.
-    if ! [ -d "${CARGO_TARGET_DIR:-target}/release/.fingerprint" ]; then
-        cargo build --release --package xtask >&2
-    fi
-    exec cargo xtask "$@"
+    [ -x "${CARGO_TARGET_DIR:-target}/debug/xtask" ] || cargo build --package xtask >&2
+    exec cargo run --quiet --package xtask -- "$@"
 }
