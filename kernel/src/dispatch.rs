@@ -7,6 +7,7 @@ use arch::context;
 use arch::{apic, interrupts, percpu, timer};
 use sched::{Arm, Cpu, CpuId, Next, Reason, TaskId, WakeOutcome};
 
+use crate::idle;
 use crate::local::{Local, now};
 use crate::probe;
 
@@ -196,14 +197,22 @@ pub fn on_kick() {
     }
 }
 
-/// The end of an interrupt: look, unless the interrupted thread keeps preemption off or is the idle task,
-/// which looks by itself.
+/// The end of an interrupt: look, unless the interrupted thread keeps preemption off.
+#[inline(always)]
 fn look_from_interrupt() {
     // SAFETY: interrupts are off in a handler, and this is the only reference.
     let idle = unsafe { Local::here().cpu() }.is_idle();
-    if idle || percpu::preempt_count() != 0 {
+    if percpu::preempt_count() != 0 {
         percpu::need_resched_set();
+    } else if idle {
+        idle::interrupted();
     } else {
-        look(Reason::Preempt, Leave::Preempted);
+        look_preempted();
     }
+}
+
+/// Whether the interrupted thread should go on.
+#[inline(never)]
+fn look_preempted() {
+    look(Reason::Preempt, Leave::Preempted);
 }

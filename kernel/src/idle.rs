@@ -40,13 +40,25 @@ fn poll() {
 
 /// Halts unless there is something to look at. Interrupts off before and after.
 fn halt() {
+    if percpu::resched_wanted() {
+        return;
+    }
     // SAFETY: interrupts are off, and this is the only reference; it ends before they are turned on.
-    let may_halt = unsafe { Local::here().cpu() }.may_halt();
-    if may_halt && !percpu::resched_wanted() {
-        let halted = &Local::here().shared.mailbox(sched::CpuId(percpu::index())).stats.halted;
-        halted.start(now());
+    if unsafe { Local::here().cpu() }.may_halt(now()) {
         interrupts::enable_and_halt();
         interrupts::disable();
-        halted.stop(now());
+        // SAFETY: as above.
+        unsafe { Local::here().cpu() }.end_halt(now());
     }
+}
+
+/// An interrupt came while the idle task ran: it looks for work right there, on top of the handler's frame, and
+/// not first back in its loop. What it holds in vector registers is on that frame, so a plain switch will do.
+#[inline(never)]
+pub fn interrupted() {
+    // SAFETY: interrupts are off in a handler, and this is the only reference.
+    unsafe { Local::here().cpu() }.end_poll();
+    dispatch::look_for_work();
+    // Nothing to run, or this CPU ran dry again: the loop is to announce that.
+    percpu::need_resched_set();
 }

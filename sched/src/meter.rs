@@ -31,6 +31,14 @@ impl Meter {
         self.0.set(now.0.wrapping_sub(self.0.get()) & !RUNNING);
     }
 
+    /// Stops at `now` if it runs. Only the owner.
+    #[inline]
+    pub fn stop_if_running(&self, now: Nanos) {
+        if self.0.get() & RUNNING != 0 {
+            self.stop(now);
+        }
+    }
+
     /// Back to zero, stopped. Only the owner.
     pub fn reset(&self) {
         self.0.set(0);

@@ -2,7 +2,8 @@
 //!
 //! The kernel's idle task goes round: [`Cpu::reschedule`]; if that stays, [`Cpu::enter_idle`]; then, with
 //! interrupts on, look at [`Cpu::has_work`] for at most the configured time; then, with interrupts off,
-//! [`Cpu::may_halt`], and halt if it says so, in one step with enabling interrupts.
+//! [`Cpu::may_halt`], and halt if it says so, in one step with enabling interrupts. An interrupt that comes in
+//! between may call [`Cpu::end_poll`] and reschedule by itself.
 
 use super::Cpu;
 use super::wake::WakeOutcome;
@@ -50,16 +51,37 @@ impl Cpu<'_> {
         self.mailbox.pending.any()
     }
 
-    /// Ends polling: whether the CPU may halt. If not, or after the halt, [`Cpu::reschedule`] must follow.
+    /// Ends polling: whether the CPU may halt, now. If not, or after the halt, [`Cpu::end_halt`] and
+    /// [`Cpu::reschedule`] must follow.
     #[inline]
-    pub fn may_halt(&mut self) -> bool {
+    pub fn may_halt(&mut self, now: Nanos) -> bool {
         self.mailbox.attention.lower(Notice::Halted);
-        !self.has_work()
+        let nothing = !self.has_work();
+        if nothing {
+            self.mailbox.stats.halted.start(now);
+        }
+        nothing
+    }
+
+    /// Notes that the CPU isn't halted any more, if [`Cpu::reschedule`] hasn't already.
+    #[inline]
+    pub fn end_halt(&mut self, now: Nanos) {
+        self.mailbox.stats.halted.stop_if_running(now);
+    }
+
+    /// An interrupt came while the CPU polled or was halted: before it reschedules, it no longer claims to poll,
+    /// or a task that is posted just now would go unseen.
+    #[inline]
+    pub fn end_poll(&mut self) {
+        if self.mailbox.attention.peek() == Notice::Polling {
+            self.mailbox.attention.lower(Notice::Halted);
+        }
     }
 
     /// Leaves the set of idle CPUs, unless someone who sent work took this one out already.
     #[inline]
     pub(super) fn leave_idle(&mut self) {
+        self.mailbox.stats.halted.stop_if_running(self.charged);
         self.shared.idle.remove(self.id);
         self.mailbox.attention.raise(Notice::Busy(self.armed));
     }

@@ -148,7 +148,8 @@ impl World<'_> {
 
     /// Polling ends.
     fn halt(&mut self, cpu: usize) {
-        if self.cpus[cpu].sched.may_halt() {
+        let now = self.local(cpu);
+        if self.cpus[cpu].sched.may_halt(now) {
             self.begin(cpu, Phase::Halted, None);
         } else {
             self.reschedule(cpu, Reason::Preempt);
