@@ -125,33 +125,58 @@ fn send_kicks(cpu: &mut Cpu<'_>) {
     }
 }
 
-/// Asks this CPU's scheduler something that wakes or starts a task, and sees to what follows. From threads
-/// and interrupt handlers.
-#[inline(always)]
-pub fn with_wake(ask: impl FnOnce(&mut Cpu<'static>) -> WakeOutcome) {
+/// Wakes a task. From threads, with interrupts on.
+#[inline(never)]
+pub fn wake(task: TaskId) {
+    interrupts::disable();
+    // SAFETY: interrupts are off, and this is the only reference.
+    match unsafe { Local::here().cpu() }.wake_idle(task) {
+        None => return wake_otherwise(task),
+        Some(WakeOutcome::Kick(CpuId(target))) => apic::kick(target),
+        Some(_) => {}
+    }
+    interrupts::enable();
+}
+
+/// The same where the task isn't blocked, or its CPU is busy. A tail call, so that the short way saves nothing.
+#[inline(never)]
+fn wake_otherwise(task: TaskId) {
+    // SAFETY: `wake` turned interrupts off, and this is the only reference.
+    let outcome = unsafe { Local::here().cpu() }.wake(task, now());
+    follow(outcome);
+}
+
+/// Starts a task that was just made. From threads with interrupts on, and from boot with interrupts off.
+pub fn start(task: TaskId) {
     let flags = interrupts::disable_save();
     // SAFETY: interrupts are off, and this is the only reference.
-    let outcome = ask(unsafe { Local::here().cpu() });
-    follow(outcome, flags);
+    let outcome = unsafe { Local::here().cpu() }.start(task, now());
+    if flags.were_enabled() {
+        return follow(outcome);
+    }
+    // At boot, this CPU is about to look by itself.
+    if let WakeOutcome::Kick(CpuId(target)) = outcome {
+        apic::kick(target);
+    }
 }
 
-/// Does what a wake's outcome asks for, and puts interrupts back.
+/// Does what a wake's outcome asks for, and turns interrupts on.
 #[inline(always)]
-fn follow(outcome: WakeOutcome, flags: interrupts::Flags) {
+fn follow(outcome: WakeOutcome) {
     match outcome {
         WakeOutcome::Kick(CpuId(target)) => apic::kick(target),
-        WakeOutcome::Local { preempt: true } => return preempt_after(flags),
+        WakeOutcome::Local { preempt: true } => return preempt_soon(),
         _ => {}
     }
-    interrupts::restore(flags);
+    interrupts::enable();
 }
 
-/// What was woken should run here and now, or as soon as that's allowed.
+/// What was woken should run here and now, or as soon as preemption is on. Turns interrupts on.
 #[inline(never)]
-fn preempt_after(flags: interrupts::Flags) {
+fn preempt_soon() {
     percpu::need_resched_set();
-    interrupts::restore(flags);
-    if flags.were_enabled() && percpu::resched_due() {
+    interrupts::enable();
+    if percpu::resched_due() {
         preempt();
     }
 }
@@ -160,27 +185,6 @@ fn preempt_after(flags: interrupts::Flags) {
 #[inline(never)]
 pub fn preempt() {
     reschedule(Reason::Preempt);
-}
-
-/// Wakes a task. Any context but NMI.
-#[inline(never)]
-pub fn wake(task: TaskId) {
-    let flags = interrupts::disable_save();
-    // SAFETY: interrupts are off, and this is the only reference.
-    match unsafe { Local::here().cpu() }.wake_idle(task) {
-        None => return wake_otherwise(task, flags),
-        Some(WakeOutcome::Kick(CpuId(target))) => apic::kick(target),
-        Some(_) => {}
-    }
-    interrupts::restore(flags);
-}
-
-/// The same where the task isn't blocked, or its CPU is busy. A tail call, so that the short way saves nothing.
-#[inline(never)]
-fn wake_otherwise(task: TaskId, flags: interrupts::Flags) {
-    // SAFETY: interrupts are off, and this is the only reference.
-    let outcome = unsafe { Local::here().cpu() }.wake(task, now());
-    follow(outcome, flags);
 }
 
 /// The timer interrupt.

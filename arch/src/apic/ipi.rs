@@ -28,15 +28,15 @@ fn command(apic_id: u32, low: u32) -> u64 {
     u64::from(destination) << 32 | u64::from(low)
 }
 
-/// Interrupts CPU `index`, which runs the kick handler soon. Any context but an NMI. Does nothing for a CPU that is not up.
+/// Interrupts CPU `index`, which runs the kick handler soon. Any context but an NMI.
+/// The CPU must be up.
 ///
 /// Everything that this CPU wrote before is visible to the handler.
 #[inline]
 pub fn kick(index: u32) {
-    let command = KICKS[index as usize].load(Ordering::Relaxed);
-    if command != NOBODY {
-        send(command);
-    }
+    let command = KICKS[index as usize % KICKS.len()].load(Ordering::Relaxed);
+    debug_assert_ne!(command, NOBODY, "CPU {index} is not up");
+    send(command);
 }
 
 #[inline(always)]

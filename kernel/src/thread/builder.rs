@@ -12,7 +12,7 @@ use super::join::Packet;
 use super::table::DEFAULT_STACK;
 use super::{JoinHandle, Thread};
 use crate::dispatch;
-use crate::local::{Local, now};
+use crate::local::Local;
 
 /// Why a thread could not be made. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -95,7 +95,7 @@ impl<'a> Builder<'a> {
         let result = packet.clone();
         let thread = self.make(local, Box::new(move || result.leave(body())))?;
         let task = thread.task();
-        dispatch::with_wake(|cpu| cpu.start(task, now()));
+        dispatch::start(task);
         Ok(JoinHandle::new(thread, packet))
     }
 

@@ -67,7 +67,7 @@ impl Thread {
         self.0.task
     }
 
-    /// Wakes the thread if it's parked; else its next [`park`] returns at once. From any context but NMI.
+    /// Wakes the thread if it's parked; else its next [`park`] returns at once. From threads.
     #[inline]
     pub fn unpark(&self) {
         dispatch::wake(self.0.task);
