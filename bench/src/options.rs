@@ -21,7 +21,8 @@ use sched::policy::PolicyKind;
 use sched::{Config, Nanos};
 
 use crate::suite::Selection;
-use value::{Choice, duration, integer};
+pub use value::Choice;
+use value::{duration, integer};
 
 /// Everything that the command line can set; `Options::default()` is an empty line.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -106,6 +106,8 @@ pub struct Counters {
     pub kicks_saved: u64,
     /// Timer interrupts that this CPU took, spurious ones included.
     pub timer_interrupts: u64,
+    /// By how much timer interrupts came later than they were set for, in all; 0 where that can't be.
+    pub timer_late_ns: u64,
     /// Writes to this CPU's timer, to arm or to disarm.
     pub timer_writes: u64,
     /// Interrupts of every vector that this CPU took: timer, kicks, NMIs, spurious ones, devices; no exceptions.
@@ -127,6 +129,7 @@ impl Counters {
             kicks_sent: self.kicks_sent.saturating_sub(earlier.kicks_sent),
             kicks_saved: self.kicks_saved.saturating_sub(earlier.kicks_saved),
             timer_interrupts: self.timer_interrupts.saturating_sub(earlier.timer_interrupts),
+            timer_late_ns: self.timer_late_ns.saturating_sub(earlier.timer_late_ns),
             timer_writes: self.timer_writes.saturating_sub(earlier.timer_writes),
             interrupts_total: self.interrupts_total.saturating_sub(earlier.interrupts_total),
             idle_ns: self.idle_ns.saturating_sub(earlier.idle_ns),
@@ -144,6 +147,7 @@ impl Counters {
             kicks_sent: self.kicks_sent + other.kicks_sent,
             kicks_saved: self.kicks_saved + other.kicks_saved,
             timer_interrupts: self.timer_interrupts + other.timer_interrupts,
+            timer_late_ns: self.timer_late_ns + other.timer_late_ns,
             timer_writes: self.timer_writes + other.timer_writes,
             interrupts_total: self.interrupts_total + other.interrupts_total,
             idle_ns: self.idle_ns + other.idle_ns,

@@ -27,6 +27,7 @@ use alloc::string::String;
 
 use crate::os::{Attention, Os, SpawnError, Spec};
 use crate::report::Report;
+use crate::units::Time;
 use crate::verdict::Judgement;
 
 pub use limits::Limits;
@@ -179,6 +180,8 @@ pub struct Lab {
 pub const NO_ICOUNT: &str = "times are the host's without -icount";
 /// Why what hangs on timers informs where they fire late.
 const LATE: &str = "timers may fire late without -icount";
+/// Why shares inform while timers fire too late, and what is told of it while they don't.
+const BUSY_HOST: &str = "the host decides when timers fire";
 /// Why shares inform under policies that promise others, or none.
 const UNFAIR: &str = "this policy promises no shares by weight";
 
@@ -186,6 +189,18 @@ impl Lab {
     /// The limits of shares.
     pub fn limits(&self) -> Limits {
         if self.punctual { Limits::PUNCTUAL } else { Limits::LATE }
+    }
+
+    /// Lets what is known of a window's shares gate only if the policy promises any, and the host let it keep them.
+    fn judge_shares(&self, judgement: Judgement, window: &Window) -> Judgement {
+        let judgement = judgement.all_gating_if(self.fair, UNFAIR);
+        if self.punctual {
+            return judgement;
+        }
+        let (late, bearable) = (window.lateness(), Limits::LATE_SLICES * self.slice_ns);
+        let sign = if late <= bearable { "≤" } else { ">" };
+        let text = format!("timers {} late on average {sign} {}", Time(late), Time(bearable));
+        judgement.all_gating_if(late <= bearable, BUSY_HOST).check(true, text).informing(BUSY_HOST)
     }
 }
 

@@ -2,12 +2,15 @@
 
 use core::fmt::Display;
 
+use alloc::format;
+
 use arch::acpi::Acpi;
 use arch::boot::BootInfo;
 use arch::exit::{self, Exit};
 use arch::smp::Started;
 use arch::{apic, clock, context, cpu, fault, memory, pic, timer};
-use bench::options::{ApicMode, Options, TimerMode};
+use bench::options::{ApicMode, Choice, Options, TimerMode};
+use bench::units::Plural;
 
 use crate::{panic, println};
 
@@ -53,20 +56,22 @@ pub fn options(info: &BootInfo) -> Options {
 /// Brings up interrupt controllers, clock and timer of the first CPU.
 pub fn init(acpi: &Acpi, options: &Options) -> clock::Source {
     pic::init();
-    or_bad_input(apic::init(match options.apic {
+    let apic = apic::init(match options.apic {
         ApicMode::Auto => None,
         ApicMode::X2apic => Some(apic::Mode::X2Apic),
         ApicMode::Xapic => Some(apic::Mode::XApic),
-    }));
+    });
+    or_bad_input(apic.map_err(|error| format!("apic={}: {error}", options.apic.name())));
     for io_apic in &acpi.io_apics {
         apic::io::mask_all(io_apic.physical);
     }
     let source = clock::init(acpi);
-    or_bad_input(timer::init(match options.timer {
+    let timer = timer::init(match options.timer {
         TimerMode::Auto => None,
         TimerMode::Deadline => Some(timer::Mode::Deadline),
         TimerMode::Oneshot => Some(timer::Mode::Oneshot),
-    }));
+    });
+    or_bad_input(timer.map_err(|error| format!("timer={}: {error}", options.timer.name())));
     source
 }
 
@@ -104,8 +109,9 @@ pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &S
 
 /// Ends the run if fewer CPUs run than the command line asked for.
 pub fn check_cpus(options: &Options, started: &Started) {
-    let online = started.online.len();
-    if options.cpus.is_some_and(|wanted| wanted > online) {
-        or_bad_input(Err::<(), _>(format_args!("cpus: only {online} CPUs are there")));
+    let online = Plural(started.online.len(), "CPU");
+    if let Some(wanted) = options.cpus.filter(|wanted| *wanted > online.0) {
+        let there = if online.0 == 1 { "is" } else { "are" };
+        or_bad_input(Err::<(), _>(format_args!("cpus={wanted}: only {online} {there} there")));
     }
 }

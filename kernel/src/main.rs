@@ -13,6 +13,7 @@ mod dispatch;
 mod facts;
 mod heap;
 mod idle;
+mod lateness;
 mod local;
 mod machine;
 mod os;
@@ -30,8 +31,11 @@ use arch::{acpi, cpu, interrupts, memory, serial};
 
 arch::entry!(main);
 
-static HANDLERS: interrupts::Handlers =
+/// Where a ns is an instruction, so that none is to spare.
+static EXACT: interrupts::Handlers =
     interrupts::Handlers { timer: dispatch::on_timer, kick: dispatch::on_kick, stop: || () };
+/// Everywhere else.
+static WATCHFUL: interrupts::Handlers = interrupts::Handlers { timer: lateness::on_timer, ..EXACT };
 
 fn main(info: &'static BootInfo) -> ! {
     // A voice, and ears for faults.
@@ -49,7 +53,7 @@ fn main(info: &'static BootInfo) -> ! {
     // The machine: interrupts, clock, timer.
     let acpi = acpi::find(info);
     let clock = machine::init(&acpi, &options);
-    interrupts::set_handlers(&HANDLERS);
+    interrupts::set_handlers(if facts::counts_instructions() { &EXACT } else { &WATCHFUL });
 
     // All CPUs, each with a scheduler.
     let started = start::processors(info, &acpi, options.cpus.unwrap_or(usize::MAX));

@@ -7,6 +7,7 @@ use sched::attention::Notice;
 use sched::{Affinity, CpuId, Nanos};
 
 use crate::facts;
+use crate::lateness;
 use crate::local::{Local, now};
 use crate::probe;
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -135,6 +136,7 @@ impl Os for Tacet {
             kicks_sent: stats.kicks_sent.get(),
             kicks_saved: stats.kicks_saved.get(),
             timer_interrupts: interrupts::count(id.0, interrupts::vector::TIMER),
+            timer_late_ns: lateness::total(id.0).0,
             timer_writes: stats.timer_writes.get(),
             interrupts_total: interrupts::total(id.0),
             idle_ns: shared.idle_time(id, now()).0,

@@ -13,7 +13,10 @@ pub trait Choice: Copy + PartialEq + 'static {
     /// The names, and what they stand for.
     const NAMES: &'static [(&'static str, Self)];
 
-    /// The choice named `value`.
+    /// The choice named `value`, the value of `key`.
+    ///
+    /// # Errors
+    /// When there is none.
     fn parse(key: &str, value: &str) -> Result<Self, Mistake> {
         let names: Vec<&str> = Self::NAMES.iter().map(|(name, _)| *name).collect();
         let name = one_of(key, value, &names)?;

@@ -18,7 +18,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::loops::{Loops, ThreadWindow, Window};
-use super::{Lab, MS, Trouble, UNFAIR};
+use super::{Lab, MS, Trouble};
 use crate::fairness::{Claim, ideal};
 use crate::os::Os;
 use crate::report::Report;
@@ -48,7 +48,8 @@ pub fn run<O: Os>(
     let loops = weights.len();
     claims.extend(window.threads[loops..].iter().map(|napper| took(napper, &window)));
     let expected: Vec<f64> = ideal(&claims, CPUS).iter().map(|cpus| 1.0 / cpus).collect();
-    let mut judgement = judge(&window, &expected, loops, lab.limits().ratio).all_gating_if(lab.fair, UNFAIR);
+    let judgement = judge(&window, &expected, loops, lab.limits().ratio);
+    let mut judgement = lab.judge_shares(judgement, &window);
     if let Some(napper) = window.threads.get(loops) {
         let text = format!("×{:.2}, ×{ASKED:.2} if it woke on time", napper.ratio(window.ns));
         judgement = judgement.check(true, text).informing("the napper takes what it likes");

@@ -13,7 +13,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::loops::Loops;
-use super::{Lab, Limits, Trouble, UNFAIR};
+use super::{Lab, Limits, Trouble};
 use crate::fairness::Claim;
 use crate::os::Os;
 use crate::report::{Report, Shared};
@@ -34,8 +34,8 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
         let judgement = Judgement::of_case(format!("{loops} on {cpus}"))
             .at_least("Jain", shared.division.jain, jain, "")
             .at_least("smallest/largest", shared.division.min_over_max, min_over_max, "")
-            .served(&shared)
-            .all_gating_if(lab.fair, UNFAIR);
+            .served(&shared);
+        let judgement = lab.judge_shares(judgement, &window);
         report.share(&shared, &judgement);
     }
     Ok(())

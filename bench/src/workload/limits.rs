@@ -22,6 +22,9 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// So many slices may timers be late on average, or not even the wide limits can be held: a window has tens of
+    /// slices, each thread of them some.
+    pub const LATE_SLICES: u64 = 3;
     /// Where timers fire when they are due.
     pub const PUNCTUAL: Self =
         Self { jain: 0.999, min_over_max: 0.97, weight: 2.0, weight_twice: 1.0, ratio: 3.0 };

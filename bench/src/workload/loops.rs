@@ -84,6 +84,12 @@ impl Window {
         thread.rounds.map_or_else(|| "-".into(), |rounds| format!("{:.2}%", rounds as f64 / all * 100.0))
     }
 
+    /// By how much timer interrupts were late, on average, in ns.
+    pub fn lateness(&self) -> u64 {
+        let total = self.total();
+        total.timer_late_ns.checked_div(total.timer_interrupts).unwrap_or(0)
+    }
+
     /// All CPUs together.
     pub fn total(&self) -> Counters {
         self.cpus.iter().fold(Counters::default(), |sum, cpu| sum.plus(cpu))

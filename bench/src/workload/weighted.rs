@@ -10,7 +10,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::loops::Loops;
-use super::{Lab, Trouble, UNFAIR};
+use super::{Lab, Trouble};
 use crate::fairness::Claim;
 use crate::os::Os;
 use crate::report::{Report, Shared};
@@ -34,10 +34,8 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
         let error = shared.division.max_error() * 100.0;
         let case = format!("{} on {cpus}, {}", ratio_of(weights), Time(window.ns));
         let limit = if windows > 1 { lab.limits().weight_twice } else { lab.limits().weight };
-        let judgement = Judgement::of_case(case)
-            .at_most("largest error", error, limit, "%")
-            .served(&shared)
-            .all_gating_if(lab.fair, UNFAIR);
+        let judgement = Judgement::of_case(case).at_most("largest error", error, limit, "%").served(&shared);
+        let judgement = lab.judge_shares(judgement, &window);
         report.share(&shared, &judgement);
     }
     Ok(())
