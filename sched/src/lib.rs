@@ -17,6 +17,8 @@ pub mod id;
 pub mod inbox;
 pub mod mailbox;
 pub mod meter;
+#[cfg(all(test, loom))]
+mod models;
 pub mod outbox;
 pub mod policy;
 pub mod queue;

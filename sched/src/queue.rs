@@ -3,10 +3,17 @@
 use crate::heap::{Entry, Heap};
 use crate::task::Task;
 
+/// Stands where there is no entry: after every key.
+const NOTHING: Entry = Entry { key: u64::MAX, slot: u32::MAX, tag: 0 };
+
 /// The waiting tasks of one CPU, with the sums that placement and balance ask for.
+///
+/// The first one is kept outside the heap: with one task waiting, which is what most wakeups find, the heap
+/// isn't touched at all.
 #[derive(Debug)]
 pub struct RunQueue {
-    heap: Heap,
+    first: Entry,
+    rest: Heap,
     weight: u64,
     movable: u32,
 }
@@ -14,19 +21,19 @@ pub struct RunQueue {
 impl RunQueue {
     /// An empty queue for up to `capacity` tasks.
     pub fn new(capacity: usize) -> Self {
-        Self { heap: Heap::with_capacity(capacity), weight: 0, movable: 0 }
+        Self { first: NOTHING, rest: Heap::with_capacity(capacity), weight: 0, movable: 0 }
     }
 
     /// How many tasks wait.
     #[inline]
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.rest.len() + usize::from(!self.is_empty())
     }
 
     /// Whether none waits.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.first.slot == NOTHING.slot
     }
 
     /// The waiting tasks' weights, summed.
@@ -44,12 +51,13 @@ impl RunQueue {
     /// The task that would run next, and its key.
     #[inline]
     pub fn first(&self) -> Option<(u64, u32)> {
-        self.heap.first().map(|entry| (entry.key, entry.slot))
+        if self.is_empty() { None } else { Some((self.first.key, self.first.slot)) }
     }
 
-    /// All that wait, in no order.
+    /// All that wait: the first one, then the others in no order.
     pub fn slots(&self) -> impl Iterator<Item = u32> + '_ {
-        self.heap.entries().iter().map(|entry| entry.slot)
+        let first = self.first().map(|(_, slot)| slot);
+        first.into_iter().chain(self.rest.entries().iter().map(|entry| entry.slot))
     }
 
     /// Adds a task.
@@ -57,22 +65,42 @@ impl RunQueue {
     pub fn push(&mut self, task: &Task, slot: u32, key: u64) {
         let entry = entry(task, slot, key);
         self.count(entry, 1);
-        self.heap.push(entry);
+        if self.is_empty() {
+            self.first = entry;
+        } else {
+            self.push_more(entry);
+        }
+    }
+
+    #[inline(never)]
+    fn push_more(&mut self, entry: Entry) {
+        let first_stays = self.first.key <= entry.key;
+        let later = if first_stays { entry } else { core::mem::replace(&mut self.first, entry) };
+        self.rest.push(later);
     }
 
     /// Takes the task with the least key.
     #[inline]
     pub fn pop(&mut self) -> Option<u32> {
-        let entry = self.heap.pop()?;
+        let entry = self.first;
+        if entry.slot == NOTHING.slot {
+            return None;
+        }
+        self.first = if self.rest.is_empty() { NOTHING } else { self.refill() };
         self.count(entry, -1);
         Some(entry.slot)
+    }
+
+    #[inline(never)]
+    fn refill(&mut self) -> Entry {
+        self.rest.pop().unwrap_or(NOTHING)
     }
 
     /// Takes the first task and adds another. The queue must not be empty.
     #[inline]
     pub fn replace_first(&mut self, task: &Task, slot: u32, key: u64) -> u32 {
-        let added = entry(task, slot, key);
-        let first = self.heap.replace_first(added);
+        let (added, first) = (entry(task, slot, key), self.first);
+        self.first = if self.rest.is_empty() { added } else { self.least_of_rest_and(added) };
         if first.tag != added.tag {
             self.count(first, -1);
             self.count(added, 1);
@@ -80,10 +108,21 @@ impl RunQueue {
         first.slot
     }
 
+    /// The least of `entry` and the heap's entries, taken out; the others are in the heap then.
+    #[inline(never)]
+    fn least_of_rest_and(&mut self, entry: Entry) -> Entry {
+        let is_least = self.rest.first().is_none_or(|first| entry.key <= first.key);
+        if is_least { entry } else { self.rest.replace_first(entry) }
+    }
+
     /// Takes a task that waits here. O(n).
     pub fn remove(&mut self, slot: u32) {
-        let index = self.heap.entries().iter().position(|entry| entry.slot == slot);
-        let entry = self.heap.remove(index.expect("a task that waits here is in the queue"));
+        if self.first.slot == slot {
+            self.pop();
+            return;
+        }
+        let index = self.rest.entries().iter().position(|entry| entry.slot == slot);
+        let entry = self.rest.remove(index.expect("a task that waits here is in the queue"));
         self.count(entry, -1);
     }
 
@@ -99,4 +138,46 @@ impl RunQueue {
 #[inline]
 fn entry(task: &Task, slot: u32, key: u64) -> Entry {
     Entry { key, slot, tag: task.burden() }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Against a sorted list: the least key comes first whatever was pushed, replaced or removed, and the
+        /// sums are those of what waits.
+        #[test]
+        fn behaves_as_a_sorted_list(steps in prop::collection::vec((0_u8..5, any::<u16>()), 0..200)) {
+            let tasks: std::vec::Vec<Task> = (0..256).map(|_| Task::new()).collect();
+            let mut queue = RunQueue::new(256);
+            let mut model: std::vec::Vec<(u64, u32)> = std::vec::Vec::new();
+            for (number, (step, key)) in steps.into_iter().enumerate() {
+                let (slot, key) = (number as u32, u64::from(key) << 16 | number as u64);
+                let task = &tasks[number];
+                model.sort_unstable();
+                match step {
+                    0 | 1 => { queue.push(task, slot, key); model.push((key, slot)); }
+                    2 => {
+                        let least = (!model.is_empty()).then(|| model.remove(0).1);
+                        prop_assert_eq!(queue.pop(), least);
+                    }
+                    _ if model.is_empty() => {}
+                    3 => {
+                        prop_assert_eq!(queue.replace_first(task, slot, key), model[0].1);
+                        model[0] = (key, slot);
+                    }
+                    _ => {
+                        let (_, gone) = model.remove(key as usize % model.len());
+                        queue.remove(gone);
+                    }
+                }
+                prop_assert_eq!(queue.first(), model.iter().min().copied());
+                prop_assert_eq!((queue.len(), queue.slots().count()), (model.len(), model.len()));
+                prop_assert_eq!(queue.weight(), 1024 * model.len() as u64);
+                prop_assert_eq!(queue.movable() as usize, model.len());
+            }
+        }
+    }
 }

@@ -48,10 +48,10 @@ impl Cpu<'_> {
             Leaving::Moving => self.route(slot, self.charged),
             // Woken while it was still on its stack: the waker left it to us.
             Leaving::Blocking => {
-                let outcome = self.send(slot, self.charged);
+                let outcome = self.send(slot, self.task(slot), self.charged);
                 self.remember_kick(outcome);
             }
         }
-        After { reap: None, reschedule: self.must_reschedule() }
+        After { reap: None, reschedule: self.is_idle() || self.must_reschedule() }
     }
 }

@@ -42,7 +42,7 @@ impl<'a> Cpu<'a> {
         while let Some(slot) = self.timers.pop_due(&self.shared.tasks, now) {
             let generation = self.task(slot).state.generation();
             if self.task(slot).state.wake(generation) == Woken::Claimed {
-                let outcome = self.send(slot, now);
+                let outcome = self.send(slot, self.task(slot), now);
                 self.remember_kick(outcome);
             }
         }
@@ -51,16 +51,27 @@ impl<'a> Cpu<'a> {
     /// Puts a task that this CPU owns into its queue; whether it must run at once is noted.
     #[inline]
     pub(super) fn enqueue(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
-        let why = if task.cpu() == self.id { why } else { self.count_move(task, why) };
-        self.load_changed = true;
         if self.is_idle() {
-            return self.enqueue_at_rest(slot, task, why, now);
+            self.enqueue_at_rest(slot, task, why, now);
+        } else {
+            self.enqueue_beside(slot, task, why, now);
         }
+    }
+
+    /// The same where a task runs.
+    #[inline]
+    pub(super) fn enqueue_beside(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
+        self.load_changed = true;
         let least = match self.queue.first() {
             Some((key, slot)) => self.least_of(key, slot),
             None => self.running,
         };
-        let key = self.policy.arrive(task, why, Some(least), now);
+        let key = if why == Arrival::Woken && task.cpu() == self.id {
+            self.policy.back(task, least, now)
+        } else {
+            let why = self.count_move(task, why);
+            self.policy.arrive(task, why, Some(least), now)
+        };
         let preempts = self.policy.preempts(key, self.running());
         self.queue.push(task, slot, key);
         if preempts {
@@ -71,7 +82,10 @@ impl<'a> Cpu<'a> {
     }
 
     /// The same where the idle task runs.
+    #[inline]
     fn enqueue_at_rest(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
+        let why = self.count_move(task, why);
+        self.load_changed = true;
         let first = self.queue.first().map(|(_, slot)| self.task(slot));
         if first.is_none() {
             self.catch_up(now);
@@ -81,8 +95,12 @@ impl<'a> Cpu<'a> {
         self.note_surplus();
     }
 
-    /// Counts that a task came to this CPU from another; what it's to the policy then.
+    /// Counts a task's move, if it ran elsewhere last; what the arrival is to the policy then.
+    #[inline]
     fn count_move(&self, task: &Task, why: Arrival) -> Arrival {
+        if task.cpu() == self.id {
+            return why;
+        }
         task.set_cpu(self.id);
         task.migrations.add(1);
         self.mailbox.stats.migrations.add(1);
@@ -94,7 +112,6 @@ impl<'a> Cpu<'a> {
     #[inline]
     pub(super) fn must_reschedule(&self) -> bool {
         self.preempt
-            || self.is_idle()
             || !self.is_armed_early() && self.overtaken_at() < self.armed
             || self.overloaded && self.shared.idle.any()
     }

@@ -28,7 +28,8 @@ impl Cpu<'_> {
     /// Gives away what others should run, if there is any.
     #[inline]
     pub(super) fn share_surplus(&mut self, now: Nanos) {
-        if self.overloaded {
+        if self.overloaded && (now >= self.next_balance || self.queue.movable() > 0 && self.shared.idle.any())
+        {
             self.share_slowly(now);
         }
     }

@@ -191,13 +191,7 @@ impl<'a> Cpu<'a> {
         Running { task: self.running, since: self.dispatched, now: self.charged }
     }
 
-    /// Charges the running task up to `now`. The idle task isn't charged: its meter tells all.
-    #[inline]
-    fn charge(&mut self, now: Nanos) {
-        self.charge_unless(self.is_idle(), now);
-    }
-
-    /// The same where it's known whether the idle task runs.
+    /// Charges the running task up to `now`, unless that's the idle task, whose meter tells all.
     #[inline]
     fn charge_unless(&mut self, idle: bool, now: Nanos) {
         if now <= self.charged {

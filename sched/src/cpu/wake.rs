@@ -53,22 +53,22 @@ impl Cpu<'_> {
     /// Wakes `task` if it's blocked, or makes its next block return at once.
     #[inline]
     pub fn wake(&mut self, id: TaskId, now: Nanos) -> WakeOutcome {
-        match self.task(id.slot).state.wake(id.generation) {
-            Woken::Gone => WakeOutcome::Gone,
+        let task = self.task(id.slot);
+        match task.state.wake(id.generation) {
+            Woken::Claimed => self.send(id.slot, task, now),
             Woken::Noticed => WakeOutcome::Already,
-            Woken::Claimed => self.send(id.slot, now),
+            Woken::Gone => WakeOutcome::Gone,
         }
     }
 
     /// Starts a task made by [`crate::Shared::create`].
     pub fn start(&mut self, task: TaskId, now: Nanos) -> WakeOutcome {
-        self.send(task.slot, now)
+        self.send(task.slot, self.task(task.slot), now)
     }
 
     /// Sends a task that this CPU owns where it should run.
     #[inline]
-    pub(super) fn send(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
-        let task = self.task(slot);
+    pub(super) fn send(&mut self, slot: u32, task: &Task, now: Nanos) -> WakeOutcome {
         let target = self.place(task);
         if target == self.id { self.keep(slot, task, now) } else { self.post(slot, task, target, now) }
     }
@@ -78,7 +78,12 @@ impl Cpu<'_> {
     #[inline]
     fn place(&self, task: &Task) -> CpuId {
         let last = task.cpu();
-        if !task.is_movable() || self.outboxes[last.index()].is_idle() || !self.shared.idle.any() {
+        if task.is_movable() && self.shared.idle.any() { self.place_by_idleness(task, last) } else { last }
+    }
+
+    #[inline(never)]
+    fn place_by_idleness(&self, task: &Task, last: CpuId) -> CpuId {
+        if self.outboxes[last.index()].is_idle() {
             return last;
         }
         self.shared.claim_idle(task).unwrap_or(last)
@@ -90,8 +95,12 @@ impl Cpu<'_> {
         if !task.affinity().allows(self.id) {
             return self.pass_on(slot, now);
         }
-        self.charge(now);
-        self.enqueue(slot, task, Arrival::Woken, now);
+        if self.is_idle() {
+            self.enqueue(slot, task, Arrival::Woken, now);
+            return WakeOutcome::Local { preempt: true };
+        }
+        self.charge_unless(false, now);
+        self.enqueue_beside(slot, task, Arrival::Woken, now);
         WakeOutcome::Local { preempt: self.must_reschedule() }
     }
 

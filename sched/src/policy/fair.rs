@@ -53,18 +53,6 @@ impl Fair {
         }
     }
 
-    /// Where a task that was blocked here starts.
-    #[inline]
-    fn back(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
-        self.decay.advance(now);
-        if !self.decay.left_just_now(task) {
-            return self.by_history(task, least, true);
-        }
-        // Nothing has faded: it goes on where it was.
-        let start = least.virtual_time.get();
-        task.virtual_time.get().clamp(start.saturating_sub(self.lag_limit), start + self.slice)
-    }
-
     /// Where a task that is new here starts.
     fn newcomer(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
         self.decay.advance(now);
@@ -106,12 +94,28 @@ impl Policy for Fair {
             (Arrival::Preempted, _) => return task.virtual_time.get(),
             (Arrival::Yielded(next), _) => task.virtual_time.get().max(next + 1),
             (Arrival::Migrated, Some(least)) => self.by_lag(task, least),
-            (Arrival::Woken, Some(least)) => self.back(task, least, now),
+            (Arrival::Woken, Some(least)) => return self.back(task, least, now),
             (Arrival::New, Some(least)) => self.newcomer(task, least, now),
             (Arrival::Migrated, None) => task.virtual_time.get(),
             (_, None) => self.floor,
         };
         displace(task, key);
+        key
+    }
+
+    #[inline(always)]
+    fn back(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
+        self.decay.advance(now);
+        let (was, start) = (task.virtual_time.get(), least.virtual_time.get());
+        let key = if self.decay.left_just_now(task) {
+            // Nothing has faded: it goes on where it was.
+            was.clamp(start.saturating_sub(self.lag_limit), start + self.slice)
+        } else {
+            self.by_history(task, least, true)
+        };
+        if key != was {
+            displace(task, key);
+        }
         key
     }
 

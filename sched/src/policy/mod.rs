@@ -63,6 +63,12 @@ pub trait Policy {
     /// Called when the running task blocks or exits.
     fn depart(&mut self, _task: &Task) {}
 
+    /// [`Policy::arrive`] for the most frequent case: a task that was blocked and ran here last, while others are
+    /// runnable.
+    fn back(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
+        self.arrive(task, Arrival::Woken, Some(least), now)
+    }
+
     /// How much longer the running task may run before the waiting one with the least key must.
     fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos;
 
@@ -147,7 +153,7 @@ impl AnyPolicy {
 }
 
 impl Policy for AnyPolicy {
-    #[inline]
+    #[inline(always)]
     fn charge(&mut self, task: &Task, from: Nanos, to: Nanos) {
         delegate!(self, policy => policy.charge(task, from, to));
     }
@@ -157,17 +163,22 @@ impl Policy for AnyPolicy {
         delegate!(self, policy => policy.arrive(task, why, least, now))
     }
 
-    #[inline]
+    #[inline(always)]
+    fn back(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
+        delegate!(self, policy => policy.back(task, least, now))
+    }
+
+    #[inline(always)]
     fn depart(&mut self, task: &Task) {
         delegate!(self, policy => policy.depart(task));
     }
 
-    #[inline]
+    #[inline(always)]
     fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos {
         delegate!(self, policy => policy.remaining(running, least_key))
     }
 
-    #[inline]
+    #[inline(always)]
     fn preempts(&self, key: u64, running: Running<'_>) -> bool {
         delegate!(self, policy => policy.preempts(key, running))
     }

@@ -1,0 +1,49 @@
+//! Models: loom runs the scheduler's own code in every order of events that a weak memory allows.
+//!
+//! ```text
+//! RUSTFLAGS="--cfg loom" cargo test -p sched --release models -- --nocapture 2>/dev/null
+//! ```
+//!
+//! Each model says which mutation of the code it has been seen to catch. Where the doc says *race*, the order of
+//! two threads decides; where it says *stale*, a load that C11 lets read an old value.
+//!
+//! A model has a bound on preemptions, so that all of them end in two minutes: `LOOM_MAX_PREEMPTIONS=n` sets
+//! another, `LOOM_UNBOUNDED=1` removes it. Each prints how many executions it took.
+//!
+//! What loom can't show: it gives a read-modify-write the newest value, and makes a SeqCst fence acquire all that
+//! earlier SeqCst fences released, so that an ordering that only such accesses rest on may be weakened unseen. It has
+//! no interrupts either: here they come where the kernel turns them on, by `machine`.
+
+mod handshake;
+mod inbox;
+
+mod sets;
+mod stack;
+mod state;
+
+use core::sync::atomic::{AtomicU64, Ordering};
+use std::env;
+use std::println;
+use std::sync::Arc;
+use std::thread;
+
+use loom::model::Builder;
+
+/// Runs `model` in every order with at most `preemptions` preemptions, unless the environment says otherwise.
+fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = Builder::new();
+    builder.preemption_bound = match env::var_os("LOOM_UNBOUNDED") {
+        Some(_) => None,
+        None => builder.preemption_bound.or(Some(preemptions)),
+    };
+    // Enough for whole CPUs: a decision takes some hundred accesses.
+    builder.max_branches = builder.max_branches.max(10_000);
+    let executions = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&executions);
+    builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    println!("{name}: {} executions", executions.load(Ordering::Relaxed));
+}

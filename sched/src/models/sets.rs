@@ -1,0 +1,108 @@
+//! Sets of CPUs, above all those of more than 64: words, and a summary that must never understate them.
+
+use std::sync::Arc;
+use std::vec::Vec;
+
+use loom::thread;
+
+use super::explore;
+use crate::attention::{Attention, Notice};
+use crate::bitmap::Bitmap;
+use crate::id::CpuId;
+use crate::sync::Owned;
+
+/// A set of 130 CPUs, and for three of them, of which two share a word, what they wrote before they were added.
+struct Marked {
+    set: Bitmap,
+    marks: [(CpuId, Owned); 3],
+}
+
+impl Marked {
+    fn new(cpus: usize, members: [u32; 3]) -> Self {
+        Self { set: Bitmap::new(cpus), marks: members.map(|cpu| (CpuId(cpu), Owned::new(0))) }
+    }
+
+    fn insert(&self, index: usize) {
+        let (cpu, mark) = &self.marks[index];
+        mark.set(1);
+        self.set.insert(*cpu);
+    }
+
+    fn take(&self, taken: &mut Vec<usize>) {
+        if self.set.any() {
+            self.set.take(|cpu| {
+                let index = self.marks.iter().position(|(member, _)| *member == cpu).unwrap();
+                assert_eq!(self.marks[index].1.get(), 1, "a member comes with what was written before");
+                taken.push(index);
+            });
+        }
+    }
+}
+
+fn members_come_out_once(cpus: usize, members: [u32; 3]) {
+    explore(3, move || {
+        let marked = Arc::new(Marked::new(cpus, members));
+        let adders = [[0].as_slice(), &[1, 2]].map(|indices| {
+            let marked = Arc::clone(&marked);
+            thread::spawn(move || indices.iter().for_each(|&index| marked.insert(index)))
+        });
+        let mut taken = Vec::new();
+        marked.take(&mut taken);
+        adders.map(|adder| adder.join().unwrap());
+        marked.take(&mut taken);
+        taken.sort_unstable();
+        assert_eq!(taken, [0, 1, 2]);
+    });
+}
+
+/// Catches: `insert` with Relaxed, `take` with Relaxed (stale marks); `take` clearing by a load and a store
+/// (race: a member lost).
+#[test]
+fn members_of_one_word_come_out_once_and_whole() {
+    members_come_out_once(64, [0, 5, 63]);
+}
+
+/// Catches: the same in `words`; `insert` setting the summary before the word, or `take` clearing the
+/// words before the summary (race: a member without a summary bit).
+#[test]
+fn members_of_many_words_come_out_once_and_whole() {
+    members_come_out_once(130, [64, 65, 129]);
+}
+
+/// Catches: `insert` leaving out the summary where its word wasn't empty before (race: the other adder hasn't
+/// set it yet, and the owner halts).
+#[test]
+fn a_summary_is_set_before_its_adder_looks_at_the_owner() {
+    explore(4, || {
+        let shared = Arc::new((Bitmap::new(130), Attention::new()));
+        shared.1.raise(Notice::Polling);
+        let adders = [70, 71].map(|cpu| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                shared.0.insert(CpuId(cpu));
+                shared.1.read()
+            })
+        });
+        shared.1.lower(Notice::Halted);
+        let sees = shared.0.any();
+        let kicked = adders.map(|adder| adder.join().unwrap() == Notice::Halted);
+        assert!(sees || kicked == [true, true], "the owner halts over a member");
+    });
+}
+
+/// Of several that want to give an idle CPU work one does.
+///
+/// Catches: `remove` by a load and a store (race).
+#[test]
+fn a_member_is_removed_once() {
+    explore(4, || {
+        let set = Arc::new(Bitmap::new(130));
+        set.insert(CpuId(100));
+        let remove = |set: Arc<Bitmap>| thread::spawn(move || set.remove(CpuId(100)));
+        let others = [remove(Arc::clone(&set)), remove(Arc::clone(&set))];
+        let mut winners = usize::from(set.remove(CpuId(100)));
+        winners += others.map(|other| usize::from(other.join().unwrap())).iter().sum::<usize>();
+        assert_eq!(winners, 1);
+        assert!(!set.contains(CpuId(100)));
+    });
+}
