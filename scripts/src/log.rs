@@ -135,6 +135,13 @@ impl Transcript {
         })
     }
 
+    /// How many rows were measured, judged or not.
+    pub fn results(&self) -> usize {
+        self.bodies()
+            .filter(|(_, body)| !matches!(body, Body::Env(_) | Body::Verdict(_) | Body::End(_)))
+            .count()
+    }
+
     fn bodies(&self) -> impl Iterator<Item = (&str, &Body)> {
         self.records.iter().map(|record| (record.name.as_str(), &record.body))
     }

@@ -106,7 +106,11 @@ fn machine(facts: &Facts) -> String {
 /// `20 of 21 passed`; counted by verdicts when the closing record never came.
 fn checks(transcript: &Transcript) -> Option<String> {
     if let Some(end) = transcript.end() {
-        return Some(format!("{} of {} passed", end.passed, u64::from(end.passed) + u64::from(end.failed)));
+        let all = u64::from(end.passed) + u64::from(end.failed);
+        return Some(match all {
+            0 => "none: these rows only inform".into(),
+            _ => format!("{} of {all} passed", end.passed),
+        });
     }
     let all = transcript.verdicts().count();
     let passed = transcript.verdicts().filter(|(_, verdict)| verdict.pass).count();
