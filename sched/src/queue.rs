@@ -12,6 +12,7 @@ const NOTHING: Entry = Entry { key: u64::MAX, slot: u32::MAX, tag: 0 };
 /// isn't touched at all.
 #[derive(Debug)]
 pub struct RunQueue {
+    /// Its tag, as those of the rest, is the task's burden.
     first: Entry,
     rest: Heap,
     weight: u64,
@@ -63,12 +64,14 @@ impl RunQueue {
     /// Adds a task.
     #[inline]
     pub fn push(&mut self, task: &Task, slot: u32, key: u64) {
-        let entry = entry(task, slot, key);
-        self.count(entry, 1);
+        let tag = task.burden();
+        self.count(tag, 1);
         if self.is_empty() {
-            self.first = entry;
+            self.first.key = key;
+            self.first.slot = slot;
+            self.first.tag = tag;
         } else {
-            self.push_more(entry);
+            self.push_more(Entry { key, slot, tag });
         }
     }
 
@@ -82,37 +85,48 @@ impl RunQueue {
     /// Takes the task with the least key.
     #[inline]
     pub fn pop(&mut self) -> Option<u32> {
-        let entry = self.first;
-        if entry.slot == NOTHING.slot {
+        let Entry { slot, tag, .. } = self.first;
+        if slot == NOTHING.slot {
             return None;
         }
-        self.first = if self.rest.is_empty() { NOTHING } else { self.refill() };
-        self.count(entry, -1);
-        Some(entry.slot)
+        if self.rest.is_empty() {
+            self.first.key = NOTHING.key;
+            self.first.slot = NOTHING.slot;
+        } else {
+            self.refill();
+        }
+        self.count(tag, -1);
+        Some(slot)
     }
 
     #[inline(never)]
-    fn refill(&mut self) -> Entry {
-        self.rest.pop().unwrap_or(NOTHING)
+    fn refill(&mut self) {
+        self.first = self.rest.pop().unwrap_or(NOTHING);
     }
 
     /// Takes the first task and adds another. The queue must not be empty.
     #[inline]
     pub fn replace_first(&mut self, task: &Task, slot: u32, key: u64) -> u32 {
-        let (added, first) = (entry(task, slot, key), self.first);
-        self.first = if self.rest.is_empty() { added } else { self.least_of_rest_and(added) };
-        if first.tag != added.tag {
-            self.count(first, -1);
+        let (added, Entry { slot: first, tag, .. }) = (task.burden(), self.first);
+        if self.rest.is_empty() {
+            self.first.key = key;
+            self.first.slot = slot;
+            self.first.tag = added;
+        } else {
+            self.replace_first_of_more(Entry { key, slot, tag: added });
+        }
+        if tag != added {
+            self.count(tag, -1);
             self.count(added, 1);
         }
-        first.slot
+        first
     }
 
-    /// The least of `entry` and the heap's entries, taken out; the others are in the heap then.
+    /// Puts the least of `entry` and the heap's entries first.
     #[inline(never)]
-    fn least_of_rest_and(&mut self, entry: Entry) -> Entry {
+    fn replace_first_of_more(&mut self, entry: Entry) {
         let is_least = self.rest.first().is_none_or(|first| entry.key <= first.key);
-        if is_least { entry } else { self.rest.replace_first(entry) }
+        self.first = if is_least { entry } else { self.rest.replace_first(entry) };
     }
 
     /// Takes a task that waits here. O(n).
@@ -123,21 +137,15 @@ impl RunQueue {
         }
         let index = self.rest.entries().iter().position(|entry| entry.slot == slot);
         let entry = self.rest.remove(index.expect("a task that waits here is in the queue"));
-        self.count(entry, -1);
+        self.count(entry.tag, -1);
     }
 
     /// Keeps the sums. A task leaves as what it came as: its weight and affinity may change meanwhile.
     #[inline]
-    fn count(&mut self, entry: Entry, sign: i64) {
-        self.weight = self.weight.wrapping_add_signed(sign * i64::from(entry.tag >> 1));
-        self.movable = self.movable.wrapping_add_signed(sign as i32 * (entry.tag & 1) as i32);
+    fn count(&mut self, burden: u32, sign: i64) {
+        self.weight = self.weight.wrapping_add_signed(sign * i64::from(burden >> 1));
+        self.movable = self.movable.wrapping_add_signed(sign as i32 * (burden & 1) as i32);
     }
-}
-
-/// A queue entry, whose tag is the task's burden.
-#[inline]
-fn entry(task: &Task, slot: u32, key: u64) -> Entry {
-    Entry { key, slot, tag: task.burden() }
 }
 
 #[cfg(all(test, not(loom)))]
