@@ -5,7 +5,7 @@
 
 use arch::context;
 use arch::{apic, interrupts, percpu, timer};
-use sched::{Arm, Cpu, CpuId, Next, Reason, TaskId, WakeOutcome};
+use sched::{After, Arm, Cpu, CpuId, Next, Reason, Rest, TaskId, WakeOutcome};
 
 use crate::idle;
 use crate::local::{Local, now};
@@ -112,10 +112,14 @@ pub fn finish_switch() -> bool {
     let cpu = unsafe { local.cpu() };
     let after = cpu.switched();
     send_kicks(cpu);
-    if let Some(gone) = after.reap {
-        local.threads.reap(local.shared, gone);
+    match after {
+        After::Run => false,
+        After::Reschedule => true,
+        After::Reap(gone) => {
+            local.threads.reap(local.shared, gone);
+            false
+        }
     }
-    after.reschedule
 }
 
 #[inline]
@@ -130,19 +134,29 @@ fn send_kicks(cpu: &mut Cpu<'_>) {
 pub fn wake(task: TaskId) {
     interrupts::disable();
     // SAFETY: interrupts are off, and this is the only reference.
-    match unsafe { Local::here().cpu() }.wake_idle(task) {
-        None => return wake_otherwise(task),
-        Some(WakeOutcome::Kick(CpuId(target))) => apic::kick(target),
-        Some(_) => {}
+    match unsafe { Local::here().cpu() }.wake(task) {
+        Err(Rest::Claimed) => return send(task),
+        Err(Rest::Unclaimed) => return notice(task),
+        Ok(WakeOutcome::Kick(CpuId(target))) => apic::kick(target),
+        Ok(_) => {}
     }
     interrupts::enable();
 }
 
-/// The same where the task isn't blocked, or its CPU is busy. A tail call, so that the short way saves nothing.
+/// The rest of a wake whose task's CPU is busy, mostly with the waker. A tail call, so that the short way saves
+/// no registers.
 #[inline(never)]
-fn wake_otherwise(task: TaskId) {
+fn send(task: TaskId) {
     // SAFETY: `wake` turned interrupts off, and this is the only reference.
-    let outcome = unsafe { Local::here().cpu() }.wake(task, now());
+    let outcome = unsafe { Local::here().cpu() }.wake_rest(task, Rest::Claimed, now());
+    follow(outcome);
+}
+
+/// The rest of a wake whose task isn't blocked.
+#[inline(never)]
+fn notice(task: TaskId) {
+    // SAFETY: `wake` turned interrupts off, and this is the only reference.
+    let outcome = unsafe { Local::here().cpu() }.wake_rest(task, Rest::Unclaimed, now());
     follow(outcome);
 }
 

@@ -32,7 +32,7 @@ pub mod timers;
 
 pub use affinity::Affinity;
 pub use config::Config;
-pub use cpu::{After, Arm, Cpu, Decision, Next, Reason, WakeOutcome};
+pub use cpu::{After, Arm, Cpu, Decision, Next, Reason, Rest, WakeOutcome};
 pub use id::{CpuId, TaskId};
 pub use shared::Shared;
 pub use task::{NORMAL_WEIGHT, Spec, Task};

@@ -115,10 +115,10 @@ pub fn current() -> Thread {
 /// The calling thread's place in the scheduler, without the handle.
 #[inline]
 pub fn current_task() -> TaskId {
-    let flags = interrupts::disable_save();
+    interrupts::disable();
     // SAFETY: interrupts are off, and this is the only reference.
     let task = unsafe { Local::here().cpu() }.current();
-    interrupts::restore(flags);
+    interrupts::enable();
     task
 }
 

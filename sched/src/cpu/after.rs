@@ -9,22 +9,20 @@ use crate::id::TaskId;
 /// What the kernel must do after a switch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
-pub struct After {
-    /// A task that exited: its stack is no longer in use; free it, then [`crate::Shared::release`] the slot.
-    pub reap: Option<TaskId>,
-    /// Whether the task that was left came back at once: reschedule.
-    pub reschedule: bool,
+pub enum After {
+    /// Nothing: the task that was switched to runs.
+    Run,
+    /// Reschedule: the task that was left came back at once.
+    Reschedule,
+    /// Free the stack of a task that exited, which is no longer in use, then [`crate::Shared::release`] the slot.
+    Reap(TaskId),
 }
 
 impl Cpu<'_> {
     /// Completes a switch. Called first of all on the new stack, with interrupts still off.
     #[inline]
     pub fn switched(&mut self) -> After {
-        let after = if self.left.1 == Leaving::Nothing {
-            After { reap: None, reschedule: false }
-        } else {
-            self.part()
-        };
+        let after = if self.left.1 == Leaving::Nothing { After::Run } else { self.part() };
         self.share_surplus(self.charged);
         after
     }
@@ -35,7 +33,7 @@ impl Cpu<'_> {
         let (slot, leaving) = self.left;
         self.left.1 = Leaving::Nothing;
         if leaving == Leaving::Blocking && self.task(slot).state.finish_block() {
-            return After { reap: None, reschedule: false };
+            return After::Run;
         }
         self.part_otherwise(slot, leaving)
     }
@@ -44,7 +42,7 @@ impl Cpu<'_> {
     fn part_otherwise(&mut self, slot: u32, leaving: Leaving) -> After {
         match leaving {
             Leaving::Nothing => {}
-            Leaving::Exiting => return After { reap: Some(self.task_id(slot)), reschedule: false },
+            Leaving::Exiting => return After::Reap(self.task_id(slot)),
             Leaving::Moving => self.route(slot, self.charged),
             // Woken while it was still on its stack: the waker left it to us.
             Leaving::Blocking => {
@@ -52,6 +50,6 @@ impl Cpu<'_> {
                 self.remember_kick(outcome);
             }
         }
-        After { reap: None, reschedule: self.is_idle() || self.must_reschedule() }
+        if self.is_idle() || self.must_reschedule() { After::Reschedule } else { After::Run }
     }
 }

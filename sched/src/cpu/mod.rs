@@ -19,7 +19,7 @@ mod tests;
 
 pub use after::After;
 pub use reschedule::{Arm, Decision, Next, Reason};
-pub use wake::WakeOutcome;
+pub use wake::{Rest, WakeOutcome};
 
 use alloc::boxed::Box;
 
@@ -139,7 +139,7 @@ impl<'a> Cpu<'a> {
     /// The task that runs.
     #[inline]
     pub fn current(&self) -> TaskId {
-        self.task_id(self.current)
+        TaskId { slot: self.current, generation: self.running.state.generation() }
     }
 
     /// The slot of the task that runs.

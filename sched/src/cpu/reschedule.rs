@@ -176,7 +176,7 @@ impl Cpu<'_> {
     /// can be overtaken.
     #[inline]
     pub(super) fn is_armed_early(&self) -> bool {
-        self.armed <= self.charged + self.shortest_slice && self.running.weight() >= NORMAL_WEIGHT
+        self.armed.0 <= self.charged.0 + self.shortest_slice.0 && self.running.weight() >= NORMAL_WEIGHT
     }
 
     /// The one deadline of this CPU, from all its sources; written only if it's earlier than what is armed.

@@ -30,30 +30,48 @@ pub enum WakeOutcome {
     Noticed,
 }
 
+/// What is left of a wake after its short way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use = "a claimed task that is dropped here is lost"]
+pub enum Rest {
+    /// The task wasn't blocked a moment ago; nothing was done.
+    Unclaimed,
+    /// The task was blocked and is now this CPU's to send.
+    Claimed,
+}
+
 impl Cpu<'_> {
-    /// The short way of [`Cpu::wake`], for the most frequent case: the task is blocked, and the CPU where it ran
-    /// last is idle. `None`: it's another case, and nothing was done.
+    /// Wakes `task` if it's blocked and the CPU where it ran last is idle, which is the most frequent case.
+    ///
+    /// # Errors
+    /// In the other cases says which, for [`Cpu::wake_rest`].
     #[inline(always)]
-    pub fn wake_idle(&mut self, id: TaskId) -> Option<WakeOutcome> {
+    pub fn wake(&mut self, id: TaskId) -> Result<WakeOutcome, Rest> {
         let task = self.task(id.slot);
-        // Stale if the task isn't blocked; but then the claim fails.
+        if task.state.claim(id.generation).is_err() {
+            return Err(Rest::Unclaimed);
+        }
         let last = task.cpu();
         let outbox = &self.outboxes[last.index()];
-        if !outbox.is_idle() || task.state.claim(id.generation).is_err() {
-            return None;
+        if !outbox.is_idle() {
+            return Err(Rest::Claimed);
         }
         if outbox.post(task, id.slot) == Notice::Polling {
             self.mailbox.stats.kicks_saved.add(1);
-            return Some(WakeOutcome::Noticed);
+            return Ok(WakeOutcome::Noticed);
         }
         self.mailbox.stats.kicks_sent.add(1);
-        Some(WakeOutcome::Kick(last))
+        Ok(WakeOutcome::Kick(last))
     }
 
-    /// Wakes `task` if it's blocked, or makes its next block return at once.
-    #[inline]
-    pub fn wake(&mut self, id: TaskId, now: Nanos) -> WakeOutcome {
+    /// The rest of a [`Cpu::wake`]: a task that it claimed is placed, one that it didn't finds its next block
+    /// return at once.
+    #[inline(always)]
+    pub fn wake_rest(&mut self, id: TaskId, rest: Rest, now: Nanos) -> WakeOutcome {
         let task = self.task(id.slot);
+        if rest == Rest::Claimed {
+            return self.send(id.slot, task, now);
+        }
         match task.state.wake(id.generation) {
             Woken::Claimed => self.send(id.slot, task, now),
             Woken::Noticed => WakeOutcome::Already,

@@ -134,7 +134,7 @@ impl Policy for Fair {
 
     #[inline]
     fn preempts(&self, key: u64, running: Running<'_>) -> bool {
-        key.saturating_add(running.task.weighted(self.penalty)) < running.task.virtual_time.get()
+        key + running.task.weighted(self.penalty) < running.task.virtual_time.get()
     }
 
     #[inline]

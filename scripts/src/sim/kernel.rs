@@ -3,7 +3,7 @@
 //! An interrupt handler, a switch's two halves and the idle loop are written as the kernel writes them, with
 //! the machine replaced by events. Whatever happens at one instant on one CPU happens with interrupts off.
 
-use sched::{Arm, CpuId, Next, Reason, WakeOutcome};
+use sched::{After, Arm, CpuId, Next, Reason, WakeOutcome};
 
 use super::events::{Event, What};
 use super::program::{Plan, Step};
@@ -116,7 +116,7 @@ impl World<'_> {
     fn switched(&mut self, cpu: usize) {
         let after = self.cpus[cpu].sched.switched();
         self.send_kicks(cpu);
-        if let Some(task) = after.reap {
+        if let After::Reap(task) = after {
             self.tenants[task.index()] = None;
             self.free.push(task.index());
             self.shared.release(task);
@@ -130,7 +130,7 @@ impl World<'_> {
                 self.cpus[cpu].sched.timer_fired();
             }
             self.reschedule(cpu, Reason::Preempt);
-        } else if after.reschedule || self.cpus[cpu].sched.is_idle() {
+        } else if after == After::Reschedule || self.cpus[cpu].sched.is_idle() {
             self.reschedule(cpu, Reason::Preempt);
         } else {
             self.go_on(cpu);
@@ -269,7 +269,8 @@ impl World<'_> {
 
     fn wake(&mut self, cpu: usize, other: usize) -> bool {
         let now = self.local(cpu);
-        let outcome = self.cpus[cpu].sched.wake(self.threads[other].task, now);
+        let (task, scheduler) = (self.threads[other].task, &mut self.cpus[cpu].sched);
+        let outcome = scheduler.wake(task).unwrap_or_else(|rest| scheduler.wake_rest(task, rest, now));
         let woken = &mut self.threads[other];
         if woken.doing == Doing::Parked {
             // Whatever the scheduler says: if it's now nowhere, the wakeup is lost.
