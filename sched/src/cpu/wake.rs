@@ -69,9 +69,12 @@ impl Cpu<'_> {
     #[inline(always)]
     pub fn wake_rest(&mut self, id: TaskId, rest: Rest, now: Nanos) -> WakeOutcome {
         let task = self.task(id.slot);
-        if rest == Rest::Claimed {
-            return self.send(id.slot, task, now);
-        }
+        if rest == Rest::Claimed { self.send(id.slot, task, now) } else { self.wake_again(id, task, now) }
+    }
+
+    /// A wake whose first try found the task not blocked.
+    #[inline(never)]
+    fn wake_again(&mut self, id: TaskId, task: &Task, now: Nanos) -> WakeOutcome {
         match task.state.wake(id.generation) {
             Woken::Claimed => self.send(id.slot, task, now),
             Woken::Noticed => WakeOutcome::Already,
@@ -85,7 +88,7 @@ impl Cpu<'_> {
     }
 
     /// Sends a task that this CPU owns where it should run.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send(&mut self, slot: u32, task: &Task, now: Nanos) -> WakeOutcome {
         let target = self.place(task);
         if target == self.id { self.keep(slot, task, now) } else { self.post(slot, task, target, now) }
@@ -108,7 +111,7 @@ impl Cpu<'_> {
     }
 
     /// Queues a woken or new task on this CPU.
-    #[inline]
+    #[inline(always)]
     fn keep(&mut self, slot: u32, task: &Task, now: Nanos) -> WakeOutcome {
         if !task.affinity().allows(self.id) {
             return self.pass_on(slot, now);

@@ -100,7 +100,9 @@ fn of_two_senders_no_task_is_left_behind() {
             }
         };
         look();
-        senders.map(|sender| sender.join().unwrap());
+        for sender in senders {
+            sender.join().unwrap();
+        }
         look();
         assert!(taken.iter().position(|&slot| slot == 4) < taken.iter().position(|&slot| slot == 5));
         taken.sort_unstable();

@@ -13,10 +13,10 @@
 //! What loom can't show: it gives a read-modify-write the newest value, and makes a SeqCst fence acquire all that
 //! earlier SeqCst fences released, so that an ordering that only such accesses rest on may be weakened unseen. It has
 //! no interrupts either: here they come where the kernel turns them on, by `machine`.
-
+mod cpus;
 mod handshake;
 mod inbox;
-
+mod machine;
 mod sets;
 mod stack;
 mod state;

@@ -48,7 +48,9 @@ fn members_come_out_once(cpus: usize, members: [u32; 3]) {
         });
         let mut taken = Vec::new();
         marked.take(&mut taken);
-        adders.map(|adder| adder.join().unwrap());
+        for adder in adders {
+            adder.join().unwrap();
+        }
         marked.take(&mut taken);
         taken.sort_unstable();
         assert_eq!(taken, [0, 1, 2]);
