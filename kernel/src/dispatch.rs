@@ -82,7 +82,7 @@ fn step(reason: Reason, leave: Leave) -> bool {
         }
         // Kicks that came with it are sent on the other side: a few instructions later.
         Next::Switch(next) => {
-            switch(local, prev, next.index(), leave);
+            switch(local, prev, next, leave);
             finish_switch()
         }
     }

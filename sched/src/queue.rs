@@ -15,14 +15,16 @@ pub struct RunQueue {
     /// Its tag, as those of the rest, is the task's burden.
     first: Entry,
     rest: Heap,
-    weight: u64,
-    movable: u32,
+    /// Weights of the rest, summed.
+    rest_weight: u64,
+    /// How many of the rest are movable.
+    rest_movable: u32,
 }
 
 impl RunQueue {
     /// An empty queue for up to `capacity` tasks.
     pub fn new(capacity: usize) -> Self {
-        Self { first: NOTHING, rest: Heap::with_capacity(capacity), weight: 0, movable: 0 }
+        Self { first: NOTHING, rest: Heap::with_capacity(capacity), rest_weight: 0, rest_movable: 0 }
     }
 
     /// How many tasks wait.
@@ -40,13 +42,13 @@ impl RunQueue {
     /// The waiting tasks' weights, summed.
     #[inline]
     pub fn weight(&self) -> u64 {
-        self.weight
+        self.rest_weight + u64::from(self.first.tag >> 1)
     }
 
     /// How many of them may run elsewhere. A hint: an affinity may have changed since a task was queued.
     #[inline]
     pub fn movable(&self) -> u32 {
-        self.movable
+        self.rest_movable + (self.first.tag & 1)
     }
 
     /// The task that would run next, and its key.
@@ -65,7 +67,6 @@ impl RunQueue {
     #[inline]
     pub fn push(&mut self, task: &Task, slot: u32, key: u64) {
         let tag = task.burden();
-        self.count(tag, 1);
         if self.is_empty() {
             self.first.key = key;
             self.first.slot = slot;
@@ -79,45 +80,42 @@ impl RunQueue {
     fn push_more(&mut self, entry: Entry) {
         let first_stays = self.first.key <= entry.key;
         let later = if first_stays { entry } else { core::mem::replace(&mut self.first, entry) };
+        self.count(later, 1);
         self.rest.push(later);
     }
 
     /// Takes the task with the least key.
     #[inline]
     pub fn pop(&mut self) -> Option<u32> {
-        let Entry { slot, tag, .. } = self.first;
+        let slot = self.first.slot;
         if slot == NOTHING.slot {
             return None;
         }
         if self.rest.is_empty() {
-            self.first.key = NOTHING.key;
             self.first.slot = NOTHING.slot;
+            self.first.tag = NOTHING.tag;
         } else {
             self.refill();
         }
-        self.count(tag, -1);
         Some(slot)
     }
 
     #[inline(never)]
     fn refill(&mut self) {
         self.first = self.rest.pop().unwrap_or(NOTHING);
+        self.count(self.first, -1);
     }
 
     /// Takes the first task and adds another. The queue must not be empty.
     #[inline]
     pub fn replace_first(&mut self, task: &Task, slot: u32, key: u64) -> u32 {
-        let (added, Entry { slot: first, tag, .. }) = (task.burden(), self.first);
+        let (first, tag) = (self.first.slot, task.burden());
         if self.rest.is_empty() {
             self.first.key = key;
             self.first.slot = slot;
-            self.first.tag = added;
+            self.first.tag = tag;
         } else {
-            self.replace_first_of_more(Entry { key, slot, tag: added });
-        }
-        if tag != added {
-            self.count(tag, -1);
-            self.count(added, 1);
+            self.replace_first_of_more(Entry { key, slot, tag });
         }
         first
     }
@@ -127,6 +125,10 @@ impl RunQueue {
     fn replace_first_of_more(&mut self, entry: Entry) {
         let is_least = self.rest.first().is_none_or(|first| entry.key <= first.key);
         self.first = if is_least { entry } else { self.rest.replace_first(entry) };
+        if !is_least {
+            self.count(entry, 1);
+            self.count(self.first, -1);
+        }
     }
 
     /// Takes a task that waits here. O(n).
@@ -137,14 +139,14 @@ impl RunQueue {
         }
         let index = self.rest.entries().iter().position(|entry| entry.slot == slot);
         let entry = self.rest.remove(index.expect("a task that waits here is in the queue"));
-        self.count(entry.tag, -1);
+        self.count(entry, -1);
     }
 
-    /// Keeps the sums. A task leaves as what it came as: its weight and affinity may change meanwhile.
-    #[inline]
-    fn count(&mut self, burden: u32, sign: i64) {
-        self.weight = self.weight.wrapping_add_signed(sign * i64::from(burden >> 1));
-        self.movable = self.movable.wrapping_add_signed(sign as i32 * (burden & 1) as i32);
+    /// Keeps the sums of the rest. A task leaves as what it came as: its weight and affinity may change meanwhile.
+    fn count(&mut self, entry: Entry, sign: i64) {
+        let (weight, movable) = (i64::from(entry.tag >> 1), (entry.tag & 1) as i32);
+        self.rest_weight = self.rest_weight.wrapping_add_signed(sign * weight);
+        self.rest_movable = self.rest_movable.wrapping_add_signed(sign as i32 * movable);
     }
 }
 

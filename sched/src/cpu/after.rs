@@ -32,7 +32,7 @@ impl Cpu<'_> {
     fn part(&mut self) -> After {
         let (slot, leaving) = self.left;
         self.left.1 = Leaving::Nothing;
-        if leaving == Leaving::Blocking && self.task(slot).state.finish_block() {
+        if leaving == Leaving::Blocking && self.left_task.state.finish_block() {
             return After::Run;
         }
         self.part_otherwise(slot, leaving)

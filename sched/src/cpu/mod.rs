@@ -64,6 +64,8 @@ pub struct Cpu<'a> {
     running: &'a Task,
     /// The slot that the last switch left, and what's to become of it.
     left: (u32, Leaving),
+    /// That slot's task.
+    left_task: &'a Task,
     queue: RunQueue,
     policy: AnyPolicy,
     timers: Timers,
@@ -107,6 +109,7 @@ impl<'a> Cpu<'a> {
             current: idle,
             running: task,
             left: (idle, Leaving::Nothing),
+            left_task: task,
             queue: RunQueue::new(shared.slots()),
             policy: AnyPolicy::new(&shared.config),
             timers: Timers::new(shared.slots()),

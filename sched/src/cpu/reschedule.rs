@@ -2,7 +2,6 @@
 
 use super::{Cpu, Leaving};
 use crate::attention::Notice;
-use crate::id::TaskId;
 use crate::policy::{Arrival, Policy};
 use crate::task::NORMAL_WEIGHT;
 use crate::time::Nanos;
@@ -25,8 +24,8 @@ pub enum Reason {
 pub enum Next {
     /// The one that runs.
     Stay,
-    /// Another: switch, then call [`Cpu::switched`] first of all on its stack.
-    Switch(TaskId),
+    /// The task in another slot: switch, then call [`Cpu::switched`] first of all on its stack.
+    Switch(usize),
 }
 
 /// What to do with this CPU's timer.
@@ -158,10 +157,10 @@ impl Cpu<'_> {
         next.meter.start(now);
         next.switches.add(1);
         self.mailbox.stats.switches.add(1);
-        self.left.0 = self.current;
+        (self.left.0, self.left_task) = (self.current, prev);
         (self.current, self.running) = (slot, next);
         self.dispatched = now;
-        Next::Switch(self.task_id(slot))
+        Next::Switch(slot as usize)
     }
 
     /// [`Cpu::arm`], knowing that the task was just chosen: a timer that is armed for before the soonest that

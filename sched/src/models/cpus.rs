@@ -8,7 +8,7 @@ use loom::thread;
 use super::explore;
 use super::machine::{Host, Machine};
 use crate::affinity::Affinity;
-use crate::cpu::{Arm, Reason};
+use crate::cpu::Reason;
 use crate::id::{CpuId, TaskId};
 use crate::sync::Owned;
 use crate::task::Spec;
@@ -132,9 +132,8 @@ fn a_wake_that_trusts_a_timer_is_seen_by_it() {
         host.step(Reason::Block);
         start(&mut host, 3, here);
         start(&mut host, 4, here);
-        let Arm::At(deadline) = host.cpu.reschedule(NOW, Reason::Preempt).arm else {
-            panic!("two loops need a timer")
-        };
+        let deadline = host.cpu.armed();
+        assert_ne!(deadline, Nanos::NEVER, "two loops need a timer");
         let theirs = Arc::clone(&scene);
         let waker = thread::spawn(move || {
             let mut host = Host::new(&theirs.machine, 1, Nanos(deadline.0 - 1_000));

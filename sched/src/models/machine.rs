@@ -12,7 +12,7 @@ use loom::thread;
 
 use super::stack::Stack;
 use crate::config::Config;
-use crate::cpu::{Cpu, Next, Reason, WakeOutcome};
+use crate::cpu::{After, Cpu, Next, Reason, WakeOutcome};
 use crate::id::{CpuId, TaskId};
 use crate::shared::Shared;
 use crate::sync::{AtomicU32, Ordering};
@@ -22,7 +22,15 @@ use crate::time::Nanos;
 struct Line {
     kicked: AtomicU32,
     thread: OnceLock<thread::Thread>,
+    halted: Unseen,
     busy: Unseen,
+}
+
+impl Line {
+    fn new() -> Self {
+        let (halted, busy) = (Unseen::new(false), Unseen::new(false));
+        Self { kicked: AtomicU32::new(0), thread: OnceLock::new(), halted, busy }
+    }
 }
 
 /// What the CPUs share.
@@ -37,11 +45,10 @@ pub struct Machine {
 impl Machine {
     /// A machine with `cpus` CPUs, none of which runs, and room for `tasks` tasks.
     pub fn new(cpus: usize, tasks: usize) -> Self {
-        let line = || Line { kicked: AtomicU32::new(0), thread: OnceLock::new(), busy: Unseen::new(false) };
         Self {
             shared: Shared::new(cpus, tasks, Config::default()),
             stacks: (0..cpus + tasks).map(|_| Stack::new()).collect(),
-            lines: (0..cpus).map(|_| line()).collect(),
+            lines: (0..cpus).map(|_| Line::new()).collect(),
             over: Unseen::new(false),
         }
     }
@@ -49,9 +56,11 @@ impl Machine {
     /// Sends a kick. It's ordered by nothing but the fence between the post and the look at the attention.
     pub fn kick(&self, cpu: CpuId) {
         let line = &self.lines[cpu.index()];
-        line.kicked.store(1, Ordering::Relaxed);
-        if let Some(thread) = line.thread.get() {
-            thread.unpark();
+        // A swap: loom has no order between a store and the swap of the target that came before.
+        line.kicked.swap(1, Ordering::Relaxed);
+        // Nothing happens between the target's last look and its halt, as with `sti; hlt`.
+        if line.halted.load(SeqCst) {
+            line.thread.get().expect("a CPU that halts has started").unpark();
         }
     }
 
@@ -90,20 +99,18 @@ impl<'a> Host<'a> {
     pub fn step(&mut self, reason: Reason) {
         let (me, prev) = (self.cpu.id(), self.cpu.current_slot());
         let decision = self.cpu.reschedule(self.now, reason);
-        let mut again = false;
+        let mut after = After::Run;
         if let Next::Switch(next) = decision.next {
             self.machine.stacks[prev].leave(me.0);
-            self.machine.stacks[next.index()].enter(me.0);
-            let after = self.cpu.switched();
-            again = after.reschedule;
-            if let Some(gone) = after.reap {
-                self.machine.shared.release(gone);
-            }
+            self.machine.stacks[next].enter(me.0);
+            after = self.cpu.switched();
         }
         self.machine.lines[me.index()].busy.store(!self.cpu.is_idle(), SeqCst);
         self.send_kicks();
-        if again {
-            self.step(Reason::Preempt);
+        match after {
+            After::Run => {}
+            After::Reschedule => self.step(Reason::Preempt),
+            After::Reap(gone) => self.machine.shared.release(gone),
         }
     }
 
@@ -124,8 +131,13 @@ impl<'a> Host<'a> {
 
     /// Wakes a task the way the kernel does.
     pub fn wake(&mut self, task: TaskId) {
-        let outcome = self.cpu.wake_idle(task).unwrap_or_else(|| self.cpu.wake(task, self.now));
+        let outcome = self.cpu.wake(task).unwrap_or_else(|rest| self.cpu.wake_rest(task, rest, self.now));
         self.follow(outcome);
+    }
+
+    /// Whether the scenario has ended.
+    fn is_over(&self) -> bool {
+        self.machine.over.load(SeqCst)
     }
 
     /// Whether a kick came since the last call.
@@ -143,10 +155,13 @@ impl<'a> Host<'a> {
 
     /// Waits for a kick and handles it.
     pub fn wait(&mut self) {
-        while !self.kicked() {
+        while !self.is_over() && !self.kicked() {
+            let halted = &self.machine.lines[self.cpu.id().index()].halted;
+            halted.store(true, SeqCst);
             thread::park();
+            halted.store(false, SeqCst);
         }
-        if !self.machine.over.load(SeqCst) {
+        if !self.is_over() {
             self.interrupt();
         }
     }
@@ -160,7 +175,7 @@ impl<'a> Host<'a> {
 
     /// Runs tasks by `run`, which gives the CPU away or ends the scenario, and idles in between, until the end.
     pub fn serve(&mut self, run: impl Fn(&mut Self)) {
-        while !self.machine.over.load(SeqCst) {
+        while !self.is_over() {
             if self.cpu.is_idle() { self.idle() } else { run(self) }
         }
     }

@@ -104,8 +104,8 @@ impl World<'_> {
         match decision.next {
             Next::Stay if self.cpus[cpu].sched.is_idle() => self.idle(cpu),
             Next::Stay => self.go_on(cpu),
-            Next::Switch(task) => {
-                self.cpus[cpu].thread = self.tenants[task.index()];
+            Next::Switch(slot) => {
+                self.cpus[cpu].thread = self.tenants[slot];
                 let takes = self.machine.switch.draw(&mut self.rng);
                 self.begin(cpu, Phase::Switching, Some(takes));
             }
