@@ -160,6 +160,24 @@ fn notice(task: TaskId) {
     follow(outcome);
 }
 
+/// [`wake`] by a thread that holds a lock which the woken one is about to take: it isn't preempted at once, but
+/// has a few microseconds to release it.
+pub fn notify(task: TaskId) {
+    interrupts::disable();
+    // SAFETY: interrupts are off, and this is the only reference.
+    let cpu = unsafe { Local::here().cpu() };
+    match cpu.wake(task).unwrap_or_else(|rest| cpu.wake_rest(task, rest, now())) {
+        WakeOutcome::Kick(CpuId(target)) => apic::kick(target),
+        WakeOutcome::Local { preempt: true } => {
+            if let Arm::At(deadline) = cpu.put_off(now()) {
+                timer::arm(deadline.0);
+            }
+        }
+        _ => {}
+    }
+    interrupts::enable();
+}
+
 /// Starts a task that was just made. From threads with interrupts on, and from boot with interrupts off.
 pub fn start(task: TaskId) {
     let flags = interrupts::disable_save();

@@ -76,15 +76,22 @@ impl Bitmap {
     }
 
     /// Takes every member out and calls `visit` with each, lowest first within a word.
-    #[inline]
+    #[inline(always)]
     pub fn take(&self, mut visit: impl FnMut(CpuId)) {
         // Acquire pairs with `insert`'s Release: what was written before the bit was set is seen.
         let top = self.top.swap(0, Ordering::Acquire);
         if self.words.is_empty() {
-            return each_bit(top, |low| visit(CpuId(low as u32)));
+            each_bit(top, |low| visit(CpuId(low as u32)));
+        } else {
+            self.take_words(top, &mut visit);
         }
+    }
+
+    /// The same where `top` is the summary.
+    #[cold]
+    fn take_words(&self, top: u64, visit: &mut dyn FnMut(CpuId)) {
         each_bit(top, |index| {
-            // Acquire, as above.
+            // Acquire pairs with `insert`'s Release on the word.
             let members = self.words[index].swap(0, Ordering::Acquire);
             each_bit(members, |low| visit(CpuId((index * 64 + low) as u32)));
         });
@@ -141,7 +148,7 @@ const fn bit(index: usize) -> u64 {
     1 << (index % 64)
 }
 
-#[inline]
+#[inline(always)]
 fn each_bit(mut bits: u64, mut visit: impl FnMut(usize)) {
     while bits != 0 {
         visit(bits.trailing_zeros() as usize);

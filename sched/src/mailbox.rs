@@ -51,7 +51,7 @@ impl Mailbox {
     }
 
     /// Takes every task that was posted, by sender, oldest first. The owner only.
-    #[inline]
+    #[inline(always)]
     pub fn take(&self, tasks: &[Task], mut visit: impl FnMut(u32)) {
         self.pending.take(|from| {
             for slot in self.inboxes[from.index()].take(tasks) {

@@ -86,7 +86,8 @@ impl Condvar {
             (*node).notified.store(true, Ordering::Release);
             task
         };
-        dispatch::wake(task);
+        // The notifier mostly holds the mutex that the waiter is about to lock.
+        dispatch::notify(task);
     }
 }
 

@@ -59,7 +59,7 @@ impl<'a> Cpu<'a> {
     }
 
     /// The same where a task runs.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enqueue_beside(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
         self.load_changed = true;
         let least = match self.queue.first() {
@@ -86,11 +86,12 @@ impl<'a> Cpu<'a> {
     fn enqueue_at_rest(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
         let why = self.count_move(task, why);
         self.load_changed = true;
-        let first = self.queue.first().map(|(_, slot)| self.task(slot));
-        if first.is_none() {
+        let key = if let Some((_, first)) = self.queue.first() {
+            self.policy.arrive(task, why, Some(self.task(first)), now)
+        } else {
             self.catch_up(now);
-        }
-        let key = self.policy.arrive(task, why, first, now);
+            self.policy.alone(task, why, now)
+        };
         self.queue.push(task, slot, key);
         self.note_surplus();
     }
@@ -109,11 +110,11 @@ impl<'a> Cpu<'a> {
 
     /// Whether what was queued since the last decision asks for another: it's to run at once, or earlier than
     /// the timer would see to (with one task there was no timer), or an idle CPU could run it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn must_reschedule(&self) -> bool {
         self.preempt
             || !self.is_armed_early() && self.overtaken_at() < self.armed
-            || self.overloaded && self.shared.idle.any()
+            || self.queue.movable() > 0 && self.shared.idle.any()
     }
 
     /// The runnable task that is owed most: the first in the queue, or the running one.

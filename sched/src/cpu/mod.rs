@@ -77,6 +77,8 @@ pub struct Cpu<'a> {
     preempt: bool,
     /// The least that a task of normal weight or more runs before another overtakes it.
     shortest_slice: Nanos,
+    /// How long what is published may be out of date: two slices.
+    stale_limit: Nanos,
     /// The deadline that the timer is armed for.
     armed: Nanos,
     /// Whether what this CPU publishes of its load is out of date.
@@ -116,6 +118,7 @@ impl<'a> Cpu<'a> {
             charged: now,
             dispatched: now,
             preempt: false,
+            stale_limit: Nanos(shared.config.slice().0 * 2),
             shortest_slice: shared.config.shortest_slice(),
             armed: Nanos::NEVER,
             load_changed: true,

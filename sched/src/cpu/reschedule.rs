@@ -50,7 +50,7 @@ pub struct Decision {
 /// A task that may run no longer than this has run enough: the timer's rounding must not cost an interrupt.
 const SLACK: Nanos = Nanos::from_micros(1);
 
-/// How old what is published may be.
+/// How soon what is published is published again at most.
 const FRESH: Nanos = Nanos::from_micros(100);
 
 impl Cpu<'_> {
@@ -204,16 +204,24 @@ impl Cpu<'_> {
         }
     }
 
-    /// Publishes what balance and placement read, if it has changed, and not too often: they are hints. While
-    /// the sum of weights is the same readers know the progress: it advances at the same rate whoever runs.
+    /// Publishes what balance and placement read, if it has changed, and not too often: they are hints. It's
+    /// put off only where the timer makes this CPU publish within two slices. While the sum of weights is the same
+    /// readers know the progress: it advances at the same rate whoever runs.
     #[inline]
     pub(super) fn publish_load(&mut self, now: Nanos) {
-        if self.load_changed && now >= self.next_publish {
+        let certain_to_look =
+            now < self.next_publish && self.armed.0 <= self.next_publish.0 + self.stale_limit.0;
+        if self.load_changed && !certain_to_look {
             self.load_changed = false;
             self.next_publish = now + FRESH;
             let weight = if self.is_idle() { 0 } else { self.weight() };
             self.mailbox.load.publish(weight, self.progress(), now);
         }
+    }
+
+    #[inline]
+    fn is_certain_to_publish(&self, now: Nanos) -> bool {
+        now < self.next_publish && self.armed.0 <= self.next_publish.0 + self.stale_limit.0
     }
 
     /// The virtual time of the runnable task that has had least; 0 when idle.

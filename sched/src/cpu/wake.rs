@@ -1,6 +1,6 @@
 //! Tasks sent out: woken or started, and placed on the CPU where they should run.
 
-use super::Cpu;
+use super::{Arm, Cpu};
 use crate::attention::Notice;
 use crate::id::{CpuId, TaskId};
 use crate::policy::Arrival;
@@ -8,7 +8,8 @@ use crate::state::Woken;
 use crate::task::Task;
 use crate::time::Nanos;
 
-/// A busy CPU that looks again within this time isn't kicked: the interrupt would come hardly sooner.
+/// A busy CPU that looks again within this time isn't kicked: the interrupt would come hardly sooner. Also how long
+/// a preemption may be put off.
 const SOON: Nanos = Nanos::from_micros(20);
 
 /// What a wake did, and what the caller must do.
@@ -70,6 +71,18 @@ impl Cpu<'_> {
     pub fn wake_rest(&mut self, id: TaskId, rest: Rest, now: Nanos) -> WakeOutcome {
         let task = self.task(id.slot);
         if rest == Rest::Claimed { self.send(id.slot, task, now) } else { self.wake_again(id, task, now) }
+    }
+
+    /// Puts off the preemption that a wake asked for: the waker holds a lock that the woken task is about to
+    /// take, and would only be switched to again. It has [`SOON`] to release it, or to block.
+    pub fn put_off(&mut self, now: Nanos) -> Arm {
+        let deadline = now + SOON;
+        if deadline >= self.armed {
+            return Arm::Keep;
+        }
+        self.armed = deadline;
+        self.mailbox.stats.timer_writes.add(1);
+        Arm::At(deadline)
     }
 
     /// A wake whose first try found the task not blocked.

@@ -96,11 +96,18 @@ impl Policy for Fair {
             (Arrival::Migrated, Some(least)) => self.by_lag(task, least),
             (Arrival::Woken, Some(least)) => return self.back(task, least, now),
             (Arrival::New, Some(least)) => self.newcomer(task, least, now),
-            (Arrival::Migrated, None) => task.virtual_time.get(),
-            (_, None) => self.floor,
+            (_, None) => return self.alone(task, why, now),
         };
         displace(task, key);
         key
+    }
+
+    #[inline(always)]
+    fn alone(&mut self, task: &Task, why: Arrival, _now: Nanos) -> u64 {
+        if why != Arrival::Migrated {
+            displace(task, self.floor);
+        }
+        task.virtual_time.get()
     }
 
     #[inline(always)]

@@ -69,6 +69,11 @@ pub trait Policy {
         self.arrive(task, Arrival::Woken, Some(least), now)
     }
 
+    /// [`Policy::arrive`] where nothing else is runnable.
+    fn alone(&mut self, task: &Task, why: Arrival, now: Nanos) -> u64 {
+        self.arrive(task, why, None, now)
+    }
+
     /// How much longer the running task may run before the waiting one with the least key must.
     fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos;
 
@@ -166,6 +171,11 @@ impl Policy for AnyPolicy {
     #[inline(always)]
     fn back(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
         delegate!(self, policy => policy.back(task, least, now))
+    }
+
+    #[inline(always)]
+    fn alone(&mut self, task: &Task, why: Arrival, now: Nanos) -> u64 {
+        delegate!(self, policy => policy.alone(task, why, now))
     }
 
     #[inline(always)]
