@@ -40,8 +40,8 @@ static WATCHFUL: interrupts::Handlers = interrupts::Handlers { timer: lateness::
 fn main(info: &'static BootInfo) -> ! {
     // A voice, and ears for faults.
     serial::init();
-    println!("Tacet {} ({})", facts::VERSION, facts::COMMIT);
     cpu::init_bsp();
+    println!("Tacet {} ({})", facts::VERSION, facts::COMMIT);
     machine::report_faults();
 
     // Memory, and with it the command line.

@@ -1,7 +1,7 @@
 //! A condition variable: waiters are notified in the order of their arrival.
 
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use sched::TaskId;
 
@@ -16,28 +16,25 @@ struct Waiter {
     notified: AtomicBool,
 }
 
-/// The waiters, oldest first.
-struct Queue {
-    first: *mut Waiter,
-    last: *mut Waiter,
-}
+/// The end of the queue: its youngest waiter.
+struct Last(*mut Waiter);
 
-// SAFETY: the nodes are reached only through the mutex around the queue, and their threads don't return
+// SAFETY: the nodes are reached only through the mutex around the queue's end, and their threads don't return
 // before they were taken out.
-unsafe impl Send for Queue {}
+unsafe impl Send for Last {}
 
 /// Blocks threads until another one says that something has changed.
 pub struct Condvar {
-    queue: Mutex<Queue>,
-    /// How many wait, so that a notification for nobody costs one load.
-    waiting: AtomicUsize,
+    /// The oldest waiter, written under `last`'s lock; readable without, so that a notification for nobody costs
+    /// one load.
+    first: AtomicPtr<Waiter>,
+    last: Mutex<Last>,
 }
 
 impl Condvar {
     /// A condition variable that nobody waits for.
     pub const fn new() -> Self {
-        let queue = Queue { first: ptr::null_mut(), last: ptr::null_mut() };
-        Self { queue: Mutex::new(queue), waiting: AtomicUsize::new(0) }
+        Self { first: AtomicPtr::new(ptr::null_mut()), last: Mutex::new(Last(ptr::null_mut())) }
     }
 
     /// Unlocks the guard's mutex, blocks until notified, and locks again. May return without a notification,
@@ -48,9 +45,8 @@ impl Condvar {
         let mut waiter =
             Waiter { task: thread::current_task(), next: ptr::null(), notified: AtomicBool::new(false) };
         let node = ptr::from_mut(&mut waiter);
-        self.queue.lock().push(node);
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        // Whoever changes the condition under the mutex after this sees the node and the count.
+        self.push(node);
+        // Whoever changes the condition under the mutex after this sees the node.
         drop(guard);
         // SAFETY: the node is alive until this function returns. Acquire pairs with `notify`'s Release.
         while !unsafe { &(*node).notified }.load(Ordering::Acquire) {
@@ -62,7 +58,7 @@ impl Condvar {
     /// Wakes the thread that has waited longest, if one waits.
     #[inline]
     pub fn notify_one(&self) {
-        if self.waiting.load(Ordering::Relaxed) != 0 {
+        if !self.first.load(Ordering::Relaxed).is_null() {
             self.notify();
         }
     }
@@ -70,14 +66,13 @@ impl Condvar {
     /// Wakes every thread that waits.
     #[expect(dead_code, reason = "programs use it; the suite happens not to")]
     pub fn notify_all(&self) {
-        while self.waiting.load(Ordering::Relaxed) != 0 {
+        while !self.first.load(Ordering::Relaxed).is_null() {
             self.notify();
         }
     }
 
     fn notify(&self) {
-        let Some(node) = self.queue.lock().pop() else { return };
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let Some(node) = self.pop() else { return };
         // SAFETY: the node was in the queue, so its thread waits until it's notified. After the store the
         // node is that thread's again, so the id is read before.
         let task = unsafe {
@@ -89,28 +84,29 @@ impl Condvar {
         // The notifier mostly holds the mutex that the waiter is about to lock.
         dispatch::notify(task);
     }
-}
 
-impl Queue {
-    fn push(&mut self, node: *mut Waiter) {
-        if self.last.is_null() {
-            self.first = node;
+    fn push(&self, node: *mut Waiter) {
+        let mut last = self.last.lock();
+        if last.0.is_null() {
+            self.first.store(node, Ordering::Relaxed);
         } else {
             // SAFETY: a node in the queue is alive.
-            unsafe { (*self.last).next = node };
+            unsafe { (*last.0).next = node };
         }
-        self.last = node;
+        last.0 = node;
     }
 
-    fn pop(&mut self) -> Option<*mut Waiter> {
-        let node = self.first;
+    fn pop(&self) -> Option<*mut Waiter> {
+        let mut last = self.last.lock();
+        let node = self.first.load(Ordering::Relaxed);
         if node.is_null() {
             return None;
         }
         // SAFETY: a node in the queue is alive.
-        self.first = unsafe { (*node).next.cast_mut() };
-        if self.first.is_null() {
-            self.last = ptr::null_mut();
+        let next = unsafe { (*node).next.cast_mut() };
+        self.first.store(next, Ordering::Relaxed);
+        if next.is_null() {
+            last.0 = ptr::null_mut();
         }
         Some(node)
     }

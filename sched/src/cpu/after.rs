@@ -46,7 +46,7 @@ impl Cpu<'_> {
             Leaving::Moving => self.route(slot, self.charged),
             // Woken while it was still on its stack: the waker left it to us.
             Leaving::Blocking => {
-                let outcome = self.send(slot, self.task(slot), self.charged);
+                let outcome = self.send(slot, self.task(slot), self.is_idle(), self.charged);
                 self.remember_kick(outcome);
             }
         }

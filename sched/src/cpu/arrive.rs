@@ -42,7 +42,7 @@ impl<'a> Cpu<'a> {
         while let Some(slot) = self.timers.pop_due(&self.shared.tasks, now) {
             let generation = self.task(slot).state.generation();
             if self.task(slot).state.wake(generation) == Woken::Claimed {
-                let outcome = self.send(slot, self.task(slot), now);
+                let outcome = self.send(slot, self.task(slot), self.is_idle(), now);
                 self.remember_kick(outcome);
             }
         }

@@ -209,9 +209,7 @@ impl Cpu<'_> {
     /// readers know the progress: it advances at the same rate whoever runs.
     #[inline]
     pub(super) fn publish_load(&mut self, now: Nanos) {
-        let certain_to_look =
-            now < self.next_publish && self.armed.0 <= self.next_publish.0 + self.stale_limit.0;
-        if self.load_changed && !certain_to_look {
+        if self.load_changed && !self.is_certain_to_publish(now) {
             self.load_changed = false;
             self.next_publish = now + FRESH;
             let weight = if self.is_idle() { 0 } else { self.weight() };

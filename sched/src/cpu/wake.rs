@@ -65,12 +65,17 @@ impl Cpu<'_> {
         Ok(WakeOutcome::Kick(last))
     }
 
-    /// The rest of a [`Cpu::wake`]: a task that it claimed is placed, one that it didn't finds its next block
+    /// The rest of a [`Cpu::wake`] by a thread: a task that it claimed is placed, one that it didn't finds its next block
     /// return at once.
     #[inline(always)]
     pub fn wake_rest(&mut self, id: TaskId, rest: Rest, now: Nanos) -> WakeOutcome {
         let task = self.task(id.slot);
-        if rest == Rest::Claimed { self.send(id.slot, task, now) } else { self.wake_again(id, task, now) }
+        // A thread wakes, so the idle task doesn't run.
+        if rest == Rest::Claimed {
+            self.send(id.slot, task, false, now)
+        } else {
+            self.wake_again(id, task, now)
+        }
     }
 
     /// Puts off the preemption that a wake asked for: the waker holds a lock that the woken task is about to
@@ -89,7 +94,7 @@ impl Cpu<'_> {
     #[inline(never)]
     fn wake_again(&mut self, id: TaskId, task: &Task, now: Nanos) -> WakeOutcome {
         match task.state.wake(id.generation) {
-            Woken::Claimed => self.send(id.slot, task, now),
+            Woken::Claimed => self.send(id.slot, task, false, now),
             Woken::Noticed => WakeOutcome::Already,
             Woken::Gone => WakeOutcome::Gone,
         }
@@ -97,14 +102,14 @@ impl Cpu<'_> {
 
     /// Starts a task made by [`crate::Shared::create`].
     pub fn start(&mut self, task: TaskId, now: Nanos) -> WakeOutcome {
-        self.send(task.slot, self.task(task.slot), now)
+        self.send(task.slot, self.task(task.slot), self.is_idle(), now)
     }
 
-    /// Sends a task that this CPU owns where it should run.
+    /// Sends a task that this CPU owns where it should run. `idle`: whether the idle task runs here.
     #[inline(always)]
-    pub(super) fn send(&mut self, slot: u32, task: &Task, now: Nanos) -> WakeOutcome {
+    pub(super) fn send(&mut self, slot: u32, task: &Task, idle: bool, now: Nanos) -> WakeOutcome {
         let target = self.place(task);
-        if target == self.id { self.keep(slot, task, now) } else { self.post(slot, task, target, now) }
+        if target == self.id { self.keep(slot, task, idle, now) } else { self.post(slot, task, target, now) }
     }
 
     /// Where a task should run: its last CPU if that's idle, else an idle one, else its last. The last CPU
@@ -125,11 +130,11 @@ impl Cpu<'_> {
 
     /// Queues a woken or new task on this CPU.
     #[inline(always)]
-    fn keep(&mut self, slot: u32, task: &Task, now: Nanos) -> WakeOutcome {
+    fn keep(&mut self, slot: u32, task: &Task, idle: bool, now: Nanos) -> WakeOutcome {
         if !task.affinity().allows(self.id) {
             return self.pass_on(slot, now);
         }
-        if self.is_idle() {
+        if idle {
             self.enqueue(slot, task, Arrival::Woken, now);
             return WakeOutcome::Local { preempt: true };
         }
