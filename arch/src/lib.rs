@@ -1,9 +1,16 @@
 //! Tacet's machine layer.
 #![cfg_attr(not(test), no_std)]
-#![allow(clippy::inline_always, reason = "a call costs more than the one instruction, or few, that it would save")]
+#![allow(
+    clippy::inline_always,
+    reason = "a call costs more than the one instruction, or few, that it would save"
+)]
 #![cfg_attr(
     any(test, not(feature = "freestanding")),
-    allow(dead_code, unused_imports, reason = "on the host, only what is pure is built, and not what uses it")
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "on the host, only what is pure is built, and not what uses it"
+    )
 )]
 
 pub mod acpi;

@@ -68,12 +68,12 @@ impl Decay {
     /// The same where the window ends: what the task ran before is folded in at that window's scale.
     #[cold]
     fn charge_across(&mut self, task: &Task, from: u64, to: u64) {
-        self.fold(task, (self.epoch, self.scale));
+        Self::fold(task, (self.epoch, self.scale));
         self.enter_window(to);
         let ran = to.saturating_sub(from);
         task.virtual_time.add(task.weighted(ran));
         if ran >> self.window_shift != 0 {
-            let sum = self.sum_in(task, self.epoch) + self.integral(task, from, to);
+            let sum = Self::sum_in(task, self.epoch) + self.integral(task, from, to);
             set_sum(task, sum, self.epoch);
         }
     }
@@ -93,13 +93,13 @@ impl Decay {
     /// Folds in what a task ran before it blocked, at the scale of that time.
     pub fn come_back(&self, task: &Task) {
         let middle = task.blocked_in.get().saturating_sub(1 << self.window_shift >> 1);
-        self.fold(task, self.scale_at(middle));
+        Self::fold(task, self.scale_at(middle));
     }
 
     /// Folds what a task ran lately into its measure, at the scale of an epoch.
-    fn fold(&self, task: &Task, (epoch, scale): (u64, u64)) {
+    fn fold(task: &Task, (epoch, scale): (u64, u64)) {
         let ran = task.virtual_time.get().wrapping_sub(task.folded.get());
-        set_sum(task, self.sum_in(task, epoch) + scaled(ran, scale), epoch);
+        set_sum(task, Self::sum_in(task, epoch) + scaled(ran, scale), epoch);
     }
 
     /// Brings the scale to the window of `now`.
@@ -138,7 +138,7 @@ impl Decay {
 
     /// The task's sum in the scale of `epoch`. One of a later epoch comes from a CPU whose clock is ahead.
     #[inline]
-    fn sum_in(&self, task: &Task, epoch: u64) -> u64 {
+    fn sum_in(task: &Task, epoch: u64) -> u64 {
         let (sum, of) = (task.measure.get(), task.epoch.get());
         match epoch.checked_sub(of) {
             Some(passed) => shifted(sum, passed),
@@ -149,7 +149,7 @@ impl Decay {
     /// The task's measure now, in nanoseconds over weight: from 0 to `tau` for a task of normal weight.
     #[inline]
     pub fn value(&self, task: &Task) -> u64 {
-        let folded = (u128::from(self.sum_in(task, self.epoch)) * u128::from(self.inverse)) >> INVERSE_BITS;
+        let folded = (u128::from(Self::sum_in(task, self.epoch)) * u128::from(self.inverse)) >> INVERSE_BITS;
         folded as u64 + task.virtual_time.get().wrapping_sub(task.folded.get())
     }
 }

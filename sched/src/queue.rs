@@ -132,6 +132,9 @@ impl RunQueue {
     }
 
     /// Takes a task that waits here. O(n).
+    ///
+    /// # Panics
+    /// If it doesn't.
     pub fn remove(&mut self, slot: u32) {
         if self.first.slot == slot {
             self.pop();

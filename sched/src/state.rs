@@ -117,6 +117,9 @@ impl State {
     }
 
     /// Blocked → Active for the tenant `generation`, without a look first: most wakes find the task blocked.
+    ///
+    /// # Errors
+    /// What the word is, where it isn't that tenant, blocked.
     #[inline]
     pub fn claim(&self, generation: u32) -> Result<(), u64> {
         let blocked = u64::from(generation) << 32 | BLOCKED;

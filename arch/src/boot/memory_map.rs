@@ -180,7 +180,9 @@ mod tests {
 
     fn map(regions: &[(u64, u64, Kind)]) -> MemoryMap {
         let mut map = MemoryMap::new();
-        regions.iter().for_each(|&(base, len, kind)| map.push(base, len, kind));
+        for &(base, len, kind) in regions {
+            map.push(base, len, kind);
+        }
         map
     }
 

@@ -60,7 +60,9 @@ mod tests {
 
     fn frames(regions: &[(u64, u64, Kind)]) -> Frames {
         let mut map = MemoryMap::new();
-        regions.iter().for_each(|&(base, len, kind)| map.push(base, len, kind));
+        for &(base, len, kind) in regions {
+            map.push(base, len, kind);
+        }
         let mut frames = Frames::new();
         frames.add(&map.normalise(), Kind::Usable);
         frames

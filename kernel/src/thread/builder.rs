@@ -18,20 +18,20 @@ use crate::local::Local;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SpawnError {
     /// Every slot of the thread table is taken.
-    NoSlot,
+    TableFull,
     /// There is no memory for a stack.
-    NoStack,
+    OutOfMemory,
     /// The CPU isn't there.
-    NoSuchCpu,
+    UnknownCpu,
 }
 
 impl SpawnError {
     /// What was short.
     pub const fn text(self) -> &'static str {
         match self {
-            Self::NoSlot => "no free thread slot",
-            Self::NoStack => "no memory for a stack",
-            Self::NoSuchCpu => "no such CPU",
+            Self::TableFull => "no free thread slot",
+            Self::OutOfMemory => "no memory for a stack",
+            Self::UnknownCpu => "no such CPU",
         }
     }
 }
@@ -102,7 +102,7 @@ impl<'a> Builder<'a> {
     /// Fills a slot.
     fn make(self, local: &Local, body: Box<dyn FnOnce() + Send>) -> Result<Thread, SpawnError> {
         if self.affinity.first().index() >= local.shared.cpus() {
-            return Err(SpawnError::NoSuchCpu);
+            return Err(SpawnError::UnknownCpu);
         }
         let threads = local.threads;
         let (slot, stack) = threads.reserve(self.stack)?;

@@ -75,15 +75,13 @@ impl Table {
         let slot = self.free.pop();
         let recycled = if bytes <= DEFAULT_STACK { self.stacks.pop() } else { self.odd_stacks.pop() };
         interrupts::restore(flags);
-        let slot = slot.ok_or(SpawnError::NoSlot)?;
+        let slot = slot.ok_or(SpawnError::TableFull)?;
         let fitting = recycled.filter(|stack| stack.len() >= bytes);
-        match fitting.map_or_else(|| Stack::new(bytes.max(DEFAULT_STACK)), Ok) {
-            Ok(stack) => Ok((slot as usize, stack)),
-            Err(_) => {
-                self.give_back(slot);
-                Err(SpawnError::NoStack)
-            }
+        if let Ok(stack) = fitting.map_or_else(|| Stack::new(bytes.max(DEFAULT_STACK)), Ok) {
+            return Ok((slot as usize, stack));
         }
+        self.give_back(slot);
+        Err(SpawnError::OutOfMemory)
     }
 
     fn give_back(&self, slot: u32) {

@@ -65,11 +65,11 @@ impl Cpu<'_> {
     fn withdraw_surplus(&mut self) {
         self.overloaded = false;
         self.shared.overloaded.remove(self.id);
-        if self.shared.idle.any() {
-            if let Some(next) = self.shared.overloaded.find(|cpu| cpu != self.id) {
-                self.mailbox.stats.kicks_sent.add(1);
-                self.kicks.insert(next);
-            }
+        if self.shared.idle.any()
+            && let Some(next) = self.shared.overloaded.find(|cpu| cpu != self.id)
+        {
+            self.mailbox.stats.kicks_sent.add(1);
+            self.kicks.insert(next);
         }
     }
 
