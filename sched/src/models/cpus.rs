@@ -10,7 +10,7 @@ use super::machine::{Host, Machine};
 use crate::affinity::Affinity;
 use crate::cpu::Reason;
 use crate::id::{CpuId, TaskId};
-use crate::sync::Owned;
+use crate::sync::{Ordering, Owned, fence};
 use crate::task::Spec;
 use crate::time::Nanos;
 
@@ -35,6 +35,12 @@ impl Scene {
         } else {
             host.step(Reason::Block);
         }
+    }
+
+    /// How many tasks are in a CPU's inboxes.
+    fn unseen(&self, cpu: CpuId) -> usize {
+        let shared = &self.machine.shared;
+        shared.mailbox(cpu).posted(shared.tasks()).count()
     }
 }
 
@@ -70,24 +76,25 @@ fn a_parker_ends(cpus: u32, affinity: Affinity, preemptions: usize) {
     });
 }
 
-/// Catches: `may_halt` that looks before it lowers, or doesn't lower, or ignores what it sees; a wake of a
-/// halted CPU that doesn't kick; `part` that forgets a task woken while it was Blocking (all: parked for ever).
+/// Catches: `may_halt` that looks before it lowers, raises instead, says nothing or ignores what it sees; a wake
+/// that takes Halted for Polling; a `reschedule` that doesn't drain; `part` that forgets a task woken while it
+/// was Blocking (all: parked for ever).
 #[test]
 fn a_parker_that_is_pinned_ends() {
     a_parker_ends(2, Affinity::one(CpuId(0)), 3);
 }
 
-/// Catches: the same; `begin_block` that makes the task Blocked at once, so that the waker's CPU runs it on
-/// the stack that CPU 0 is still on.
+/// Catches: the same; and a wake that claims a task that is still Blocking, or a block that is finished by
+/// `reschedule`, so that the waker's CPU runs the task on the stack that CPU 0 is still on.
 #[test]
 fn a_parker_that_moves_ends_and_runs_in_one_place() {
     a_parker_ends(2, Affinity::ANY, 3);
 }
 
-/// Catches: the same with two wakers, of which one may find the task already awake.
+/// Catches: the same, where one of the wakers may find the task already awake.
 #[test]
 fn a_parker_with_two_wakers_ends() {
-    a_parker_ends(3, Affinity::ANY, 2);
+    a_parker_ends(3, Affinity::ANY, 1);
 }
 
 /// CPU 0 has two loops, CPU 1 runs dry: in the end each has one.
@@ -144,7 +151,69 @@ fn a_wake_that_trusts_a_timer_is_seen_by_it() {
         host.step(Reason::Preempt);
         waker.join().unwrap();
         host.open();
-        let unseen = scene.machine.shared.mailbox(CpuId(0)).posted(scene.machine.shared.tasks()).count();
-        assert_eq!(unseen, 0, "nobody will look at the inbox again");
+        assert_eq!(scene.unseen(CpuId(0)), 0, "nobody will look at the inbox again");
+    });
+}
+
+/// CPU 0 polls; CPU 1 posts it two tasks that don't need a kick, and sends one for some other reason in between.
+///
+/// Catches: `end_poll` that does nothing (the interrupt takes the first task and runs it, while CPU 1 still reads
+/// that CPU 0 polls).
+#[test]
+fn an_interrupt_of_a_polling_cpu_leaves_no_task_behind() {
+    explore(3, || {
+        let scene = Scene::new(2, 2);
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        let sleepers = [2, 3].map(|slot| {
+            let task = start(&mut host, slot, Affinity::one(CpuId(0)));
+            host.step(Reason::Block);
+            task
+        });
+        let theirs = Arc::clone(&scene);
+        let waker = thread::spawn(move || {
+            let mut host = Host::new(&theirs.machine, 1, NOW);
+            host.wake(sleepers[0]);
+            theirs.machine.kick(CpuId(0));
+            host.wake(sleepers[1]);
+        });
+        while host.cpu.is_idle() {
+            host.idle();
+        }
+        waker.join().unwrap();
+        host.open();
+        assert!(scene.unseen(CpuId(0)) == 0 || host.cpu.is_idle(), "nobody will look at the inbox again");
+    });
+}
+
+/// CPU 1 binds a task that parks or runs on CPU 0 to itself, wakes it, and kicks CPU 0 in case it runs.
+///
+/// Catches: `reschedule` that doesn't look at the affinity, `drain` that keeps whatever comes, `part` that forgets a
+/// task that moves (all: parked for ever); a task posted on by `reschedule`, before its context is saved.
+#[test]
+fn a_task_that_is_bound_elsewhere_gets_there() {
+    explore(3, || {
+        let scene = Scene::new(2, 1);
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        let task = start(&mut host, 2, Affinity::ANY);
+        let run = |scene: &Scene, host: &mut Host<'_>| {
+            if host.cpu.id() == CpuId(1) || scene.conditions[0].get() == 0 {
+                scene.park(host);
+            } else {
+                host.wait();
+            }
+        };
+        let theirs = Arc::clone(&scene);
+        let binder = thread::spawn(move || {
+            let mut host = Host::new(&theirs.machine, 1, NOW);
+            theirs.machine.shared.task(2).set_affinity(Affinity::one(CpuId(1)));
+            theirs.conditions[0].set(1);
+            host.wake(task);
+            // Orders the affinity before the kick, as a write of the interrupt controller does.
+            fence(Ordering::SeqCst);
+            theirs.machine.kick(CpuId(0));
+            host.serve(|host| run(&theirs, host));
+        });
+        host.serve(|host| run(&scene, host));
+        binder.join().unwrap();
     });
 }

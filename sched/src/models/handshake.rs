@@ -41,7 +41,7 @@ fn no_post_goes_unseen(posters: u32, before: Notice, after: Notice, relies: fn(N
     });
 }
 
-/// Catches: no fence in `lower`, no fence in `read`, either one AcqRel (stale word or bit).
+/// Catches: no fence in `lower`, no fence in `read`, either one `AcqRel` (stale word or bit).
 #[test]
 fn a_cpu_that_halts_sees_the_task_or_is_kicked() {
     no_post_goes_unseen(1, Notice::Polling, Notice::Halted, |notice| notice == Notice::Polling);
@@ -54,7 +54,7 @@ fn a_cpu_without_a_timer_sees_the_task_or_is_kicked() {
     no_post_goes_unseen(1, Notice::Busy(Nanos(1_000)), Notice::Busy(Nanos::NEVER), soon);
 }
 
-/// Catches: the same; and `Mailbox::take` emptying the inboxes before it clears the bits.
+/// Catches: the same.
 #[test]
 fn of_two_posts_none_goes_unseen() {
     no_post_goes_unseen(2, Notice::Polling, Notice::Halted, |notice| notice == Notice::Polling);

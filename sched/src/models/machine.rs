@@ -181,7 +181,7 @@ impl<'a> Host<'a> {
     }
 
     /// One round of the idle task, which polls once.
-    fn idle(&mut self) {
+    pub fn idle(&mut self) {
         self.step(Reason::Preempt);
         if !self.cpu.is_idle() {
             return;

@@ -10,9 +10,12 @@
 //! A model has a bound on preemptions, so that all of them end in two minutes: `LOOM_MAX_PREEMPTIONS=n` sets
 //! another, `LOOM_UNBOUNDED=1` removes it. Each prints how many executions it took.
 //!
-//! What loom can't show: it gives a read-modify-write the newest value, and makes a SeqCst fence acquire all that
-//! earlier SeqCst fences released, so that an ordering that only such accesses rest on may be weakened unseen. It has
-//! no interrupts either: here they come where the kernel turns them on, by `machine`.
+//! **What loom can't show.** It gives a read-modify-write the newest value, and makes a `SeqCst` fence acquire all that
+//! earlier `SeqCst` fences released, so that an ordering may be weakened unseen where only such accesses rest on
+//! it: the Release of a bitmap's summary is one. Two more weakenings pass because something else carries
+//! the order: the Release of `State::claim` (the inbox that the claimer posts to) and that of `State::release`
+//! (the `create` that follows). Loom has no interrupts: here they come where the kernel turns them on.
+
 mod cpus;
 mod handshake;
 mod inbox;

@@ -83,7 +83,8 @@ fn of_two_wakes_none_is_lost() {
     a_parker_ends_once(2, 3);
 }
 
-/// Catches: `wake` or `claim` without a look at the generation, `release` that doesn't advance it.
+/// Catches: `wake` or `claim` without a look at the generation, `release` that doesn't advance it, `exit` by a
+/// load and a store.
 #[test]
 fn a_stale_id_never_reaches_the_next_tenant() {
     explore(5, || {
@@ -136,7 +137,8 @@ fn a_tenant_that_is_alive_is_whole() {
 
 /// A wake and the task's end: whichever comes first, the waker owes nothing.
 ///
-/// Catches: an exit that isn't one step with respect to wakes (race: a permit revives the task).
+/// Catches: `exit` by a load and a store (race: a permit put in between is overwritten, or revives the task),
+/// `exit` that leaves the task Active.
 #[test]
 fn a_wake_of_a_task_that_ends_owes_nothing() {
     explore(5, || {
