@@ -79,22 +79,21 @@ impl Bitmap {
     #[inline(always)]
     pub fn take(&self, mut visit: impl FnMut(CpuId)) {
         // Acquire pairs with `insert`'s Release: what was written before the bit was set is seen.
-        let top = self.top.swap(0, Ordering::Acquire);
-        if self.words.is_empty() {
-            each_bit(top, |low| visit(CpuId(low as u32)));
-        } else {
-            self.take_words(top, &mut visit);
+        let mut top = self.top.swap(0, Ordering::Acquire);
+        // One loop for both sizes, so that `visit` is compiled in once.
+        while top != 0 {
+            let (first, members) = if self.words.is_empty() { (0, top) } else { self.take_word(top) };
+            top = if self.words.is_empty() { 0 } else { top & (top - 1) };
+            each_bit(members, |low| visit(CpuId((first + low) as u32)));
         }
     }
 
-    /// The same where `top` is the summary.
+    /// The members of the first word that a summary names, and the number of the first of them.
     #[cold]
-    fn take_words(&self, top: u64, visit: &mut dyn FnMut(CpuId)) {
-        each_bit(top, |index| {
-            // Acquire pairs with `insert`'s Release on the word.
-            let members = self.words[index].swap(0, Ordering::Acquire);
-            each_bit(members, |low| visit(CpuId((index * 64 + low) as u32)));
-        });
+    fn take_word(&self, summary: u64) -> (usize, u64) {
+        let index = summary.trailing_zeros() as usize;
+        // Acquire pairs with `insert`'s Release on the word.
+        (index * 64, self.words[index].swap(0, Ordering::Acquire))
     }
 
     /// The first member for which `want` holds, by a plain look: it may be gone when the caller acts.

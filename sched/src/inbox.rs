@@ -40,7 +40,8 @@ impl Inbox {
     pub fn take<'a>(&self, tasks: &'a [Task]) -> Taken<'a> {
         // Acquire pairs with `push`'s Release.
         let newest = self.0.swap(END, Ordering::Acquire);
-        Taken { tasks, next: reversed(tasks, newest) }
+        let single = newest != END && tasks[newest as usize - 1].link.load(Ordering::Relaxed) == END;
+        Taken { tasks, next: if single { newest } else { reversed(tasks, newest) } }
     }
 
     /// What is posted, newest first, left where it is. For invariants, while neither side is at work.
@@ -56,7 +57,7 @@ impl Default for Inbox {
 }
 
 /// Reverses the list that starts at `head` and returns its new start.
-#[inline]
+#[inline(never)]
 fn reversed(tasks: &[Task], mut head: u32) -> u32 {
     let mut done = END;
     while head != END {

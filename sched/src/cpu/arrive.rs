@@ -49,7 +49,7 @@ impl<'a> Cpu<'a> {
     }
 
     /// Puts a task that this CPU owns into its queue; whether it must run at once is noted.
-    #[inline]
+    #[inline(always)]
     pub(super) fn enqueue(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
         if self.is_idle() {
             self.enqueue_at_rest(slot, task, why, now);
@@ -82,7 +82,7 @@ impl<'a> Cpu<'a> {
     }
 
     /// The same where the idle task runs.
-    #[inline]
+    #[inline(always)]
     fn enqueue_at_rest(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
         let why = self.count_move(task, why);
         self.load_changed = true;

@@ -24,7 +24,7 @@ impl Cpu<'_> {
         if self.shared.idle.contains(self.id) {
             return;
         }
-        self.idle_since = now;
+        self.stale_at = now + STALE;
         self.mailbox.load.publish(0, 0, now);
         self.shared.idle.insert(self.id);
         // Pairs with the fence in `Cpu::announce_surplus`: either that CPU sees this one idle, or this one
@@ -90,7 +90,7 @@ impl Cpu<'_> {
     /// what starts here is neither owed for the time before nor in debt.
     #[inline]
     pub(super) fn catch_up(&mut self, now: Nanos) {
-        if now.since(self.idle_since) >= STALE {
+        if now >= self.stale_at {
             self.catch_up_slowly(now);
         }
     }

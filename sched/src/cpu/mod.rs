@@ -89,8 +89,8 @@ pub struct Cpu<'a> {
     overloaded: bool,
     /// When to compare loads again.
     next_balance: Nanos,
-    /// When this CPU went idle.
-    idle_since: Nanos,
+    /// When this CPU, having gone idle, has missed too much of the others' virtual time.
+    stale_at: Nanos,
     /// CPUs that this one still owes an interrupt.
     kicks: Kicks,
 }
@@ -125,7 +125,7 @@ impl<'a> Cpu<'a> {
             next_publish: Nanos::ZERO,
             overloaded: false,
             next_balance: Nanos::ZERO,
-            idle_since: now,
+            stale_at: now,
             kicks: Kicks::new(shared.cpus()),
         }
     }
