@@ -81,6 +81,11 @@ impl Cpu<'_> {
     /// Leaves the set of idle CPUs, unless someone who sent work took this one out already.
     #[inline]
     pub(super) fn leave_idle(&mut self) {
+        debug_assert_ne!(
+            self.mailbox.attention.peek(),
+            Notice::Polling,
+            "what is posted now would go unseen"
+        );
         self.mailbox.stats.halted.stop_if_running(self.charged);
         self.shared.idle.remove(self.id);
         self.mailbox.attention.raise(Notice::Busy(self.armed));

@@ -1,1 +1,169 @@
-//! The scheduler of a few CPUs, driven by hand.
+//! The scheduler of a few CPUs, driven by hand: one decision at a time, as the kernel would.
+
+use std::vec::Vec;
+
+use super::*;
+use crate::affinity::Affinity;
+use crate::attention::Notice;
+use crate::config::Config;
+
+const MS: u64 = 1_000_000;
+
+fn spec(affinity: Affinity) -> Spec {
+    Spec { affinity, ..Spec::default() }
+}
+
+/// Starts `count` tasks on the CPU, which may run where `affinity` says, and lets it look once.
+fn start(cpu: &mut Cpu<'_>, count: usize, affinity: Affinity) -> Vec<TaskId> {
+    let shared = cpu.shared();
+    let tasks: Vec<TaskId> = (0..count)
+        .map(|number| {
+            let task = shared.create(shared.cpus() + number, spec(affinity), cpu.id());
+            let _ = cpu.start(task, Nanos(0));
+            task
+        })
+        .collect();
+    let _ = run(cpu, 0, Reason::Preempt);
+    tasks
+}
+
+/// One decision and, if it's a switch, its completion.
+fn run(cpu: &mut Cpu<'_>, now: u64, reason: Reason) -> (Decision, After) {
+    let decision = cpu.reschedule(Nanos(now), reason);
+    let after = if decision.next == Next::Stay { After::Run } else { cpu.switched() };
+    (decision, after)
+}
+
+fn one_cpu() -> Shared {
+    Shared::new(1, 8, Config::default())
+}
+
+#[test]
+fn two_equal_loops_take_slices_of_twice_the_hysteresis() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    start(&mut cpu, 2, Affinity::one(CpuId(0)));
+    let mut switches = Vec::new();
+    while switches.len() < 5 {
+        let now = cpu.armed().0;
+        cpu.timer_fired();
+        let (decision, _) = run(&mut cpu, now, Reason::Preempt);
+        assert_ne!(decision.next, Next::Stay, "the timer is armed for when the next one is due");
+        switches.push(now);
+    }
+    let slices: Vec<u64> = switches.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(slices.iter().all(|slice| slice.abs_diff(10 * MS) < MS / 100), "{slices:?}");
+}
+
+#[test]
+fn one_loop_needs_no_timer() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    start(&mut cpu, 1, Affinity::ANY);
+    assert_eq!(cpu.armed(), Nanos::NEVER);
+    let (decision, _) = run(&mut cpu, 50 * MS, Reason::Preempt);
+    assert_eq!((decision.next, decision.arm), (Next::Stay, Arm::Keep));
+}
+
+#[test]
+fn a_task_woken_beside_a_lone_runner_gets_a_timer() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, 2, Affinity::ANY);
+    let sleeper = cpu.current();
+    let _ = run(&mut cpu, 10, Reason::Block);
+    cpu.timer_fired();
+    let _ = run(&mut cpu, MS, Reason::Preempt);
+    assert_eq!(cpu.armed(), Nanos::NEVER, "the other runs alone");
+    assert!(tasks.contains(&sleeper));
+    let rest = cpu.wake(sleeper).expect_err("this CPU is busy");
+    let outcome = cpu.wake_rest(sleeper, rest, Nanos(2 * MS));
+    assert_eq!(outcome, WakeOutcome::Local { preempt: true }, "nothing else would look again");
+    let _ = run(&mut cpu, 2 * MS, Reason::Preempt);
+    assert!(cpu.armed() < Nanos::NEVER || cpu.current() == sleeper);
+}
+
+#[test]
+fn a_wake_that_comes_while_blocking_is_not_lost() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    start(&mut cpu, 1, Affinity::ANY);
+    let task = cpu.current();
+    let decision = cpu.reschedule(Nanos(10), Reason::Block);
+    assert_eq!(decision.next, Next::Switch(0), "nothing else runs: the idle task does");
+    // Still on its stack: a wake from anywhere only leaves a note.
+    let state = &shared.task(task.index()).state;
+    assert_eq!(state.wake(task.generation), crate::state::Woken::Noticed);
+    assert_eq!(cpu.switched(), After::Reschedule);
+    let (decision, _) = run(&mut cpu, 20, Reason::Preempt);
+    assert_eq!(decision.next, Next::Switch(task.index()));
+}
+
+#[test]
+fn an_exited_task_is_given_up_once_its_stack_is_left() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    start(&mut cpu, 1, Affinity::ANY);
+    let task = cpu.current();
+    let (_, after) = run(&mut cpu, 10, Reason::Exit);
+    assert_eq!(after, After::Reap(task));
+    shared.release(task);
+    assert!(!shared.is_alive(task));
+    let rest = cpu.wake(task).expect_err("nobody is there");
+    assert_eq!(cpu.wake_rest(task, rest, Nanos(20)), WakeOutcome::Gone);
+}
+
+#[test]
+fn a_wake_of_a_halted_cpu_kicks_it_and_of_a_polling_one_does_not() {
+    let shared = Shared::new(2, 8, Config::default());
+    let (mut here, mut there) =
+        (Cpu::new(&shared, CpuId(0), Nanos(0)), Cpu::new(&shared, CpuId(1), Nanos(0)));
+    start(&mut here, 1, Affinity::one(CpuId(0)));
+    let task = shared.create(4, spec(Affinity::one(CpuId(1))), CpuId(1));
+    assert_eq!(here.start(task, Nanos(0)), WakeOutcome::Kick(CpuId(1)), "it has not said that it polls");
+    let _ = run(&mut there, 1, Reason::Preempt);
+    assert_eq!(there.current(), task);
+    let _ = run(&mut there, 2, Reason::Block);
+    there.enter_idle(Nanos(3));
+    assert_eq!(here.wake(task), Ok(WakeOutcome::Noticed));
+    there.end_poll();
+    let _ = run(&mut there, 4, Reason::Preempt);
+    let _ = run(&mut there, 5, Reason::Block);
+    there.enter_idle(Nanos(6));
+    assert!(there.may_halt(Nanos(7)));
+    assert_eq!(shared.mailbox(CpuId(1)).attention.peek(), Notice::Halted);
+    assert_eq!(here.wake(task), Ok(WakeOutcome::Kick(CpuId(1))));
+}
+
+#[test]
+fn an_idle_cpu_asks_and_the_overloaded_one_gives() {
+    let shared = Shared::new(2, 8, Config::default());
+    let (mut here, mut there) =
+        (Cpu::new(&shared, CpuId(0), Nanos(0)), Cpu::new(&shared, CpuId(1), Nanos(0)));
+    let busy = shared.create(7, spec(Affinity::one(CpuId(1))), CpuId(1));
+    let _ = there.start(busy, Nanos(0));
+    let _ = run(&mut there, 0, Reason::Preempt);
+    start(&mut here, 2, Affinity::ANY);
+    assert_eq!(here.waiting(), 1, "a move would make nothing more equal");
+    let _ = run(&mut there, 1, Reason::Block);
+    there.enter_idle(Nanos(1));
+    assert_eq!(there.take_kick(), Some(CpuId(0)), "it asks the overloaded one");
+    let _ = run(&mut here, 2, Reason::Preempt);
+    assert_eq!(here.waiting(), 0, "the waiting task was given away");
+    assert!(there.has_work());
+    there.end_poll();
+    let _ = run(&mut there, 3, Reason::Preempt);
+    assert!(!there.is_idle());
+}
+
+#[test]
+fn a_pinned_task_is_never_given_away() {
+    let shared = Shared::new(2, 8, Config::default());
+    let (mut here, mut there) =
+        (Cpu::new(&shared, CpuId(0), Nanos(0)), Cpu::new(&shared, CpuId(1), Nanos(0)));
+    start(&mut here, 2, Affinity::one(CpuId(0)));
+    there.enter_idle(Nanos(1));
+    assert_eq!(there.take_kick(), None, "nobody says that it has too much");
+    let _ = run(&mut here, 2, Reason::Preempt);
+    assert_eq!((here.waiting(), there.has_work()), (1, false));
+}
