@@ -107,6 +107,13 @@ impl Heap {
         gone
     }
 
+    /// Adds `by` to every key, which leaves the order as it is. O(n).
+    pub fn shift(&mut self, by: u64) {
+        for entry in &mut self.entries[..self.len] {
+            entry.key = entry.key.saturating_add(by);
+        }
+    }
+
     /// Keeps the entries for which `keep` holds. O(n).
     pub fn retain(&mut self, mut keep: impl FnMut(&Entry) -> bool) {
         let mut kept = 0;

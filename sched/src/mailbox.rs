@@ -93,10 +93,14 @@ impl Load {
         self.weight.get()
     }
 
-    /// The CPU's virtual time at `now`: it advances by time over the weight of all that's runnable.
+    /// The CPU's virtual time at `now`: it advances by time over the weight of all that's runnable, and stands
+    /// still where nothing is.
     pub fn progress_at(&self, now: Nanos) -> u64 {
+        let weight = self.weight.get();
+        if weight == 0 {
+            return self.progress.get();
+        }
         let elapsed = now.since(Nanos(self.at.get())).0;
-        let weight = self.weight.get().max(1);
         let advance = u128::from(elapsed) * u128::from(crate::task::NORMAL_WEIGHT) / u128::from(weight);
         self.progress.get().saturating_add(advance as u64)
     }

@@ -145,6 +145,12 @@ impl RunQueue {
         self.count(entry, -1);
     }
 
+    /// Adds `by` to every key, which leaves the order as it is. O(n).
+    pub fn shift(&mut self, by: u64) {
+        self.first.key = self.first.key.saturating_add(by);
+        self.rest.shift(by);
+    }
+
     /// Keeps the sums of the rest. A task leaves as what it came as: its weight and affinity may change meanwhile.
     fn count(&mut self, entry: Entry, sign: i64) {
         let (weight, movable) = (i64::from(entry.tag >> 1), (entry.tag & 1) as i32);

@@ -16,6 +16,7 @@
 //! Both are looked at when the CPU reschedules anyway, at most once a slice: no timer is armed for them.
 
 use super::Cpu;
+use crate::decay::displace;
 use crate::id::CpuId;
 use crate::policy::Policy;
 use crate::task::Task;
@@ -23,6 +24,9 @@ use crate::time::Nanos;
 
 /// How many waiting tasks are looked at for one that can move, so that a decision's cost stays bounded.
 const LOOKED_AT: usize = 32;
+
+/// How many time constants two CPUs' virtual times may be apart before they count as adrift.
+const ADRIFT: u64 = 4;
 
 impl Cpu<'_> {
     /// Gives away what others should run, if there is any.
@@ -73,9 +77,31 @@ impl Cpu<'_> {
         }
     }
 
+    /// Shifts this CPU's virtual time to the furthest busy CPU's if it's so far behind that it can't be lag.
+    ///
+    /// Virtual times drift apart while tasks may not move between two CPUs. When one comes that may, what
+    /// happened before is not owed to it: without this it would move back and forth and starve.
+    fn meet_others(&mut self, now: Nanos) {
+        let (Some(mine), adrift) = (self.virtual_time(), self.shared.config.tau.0 * ADRIFT) else { return };
+        let busy =
+            self.shared.mailboxes.iter().map(|mailbox| &*mailbox.load).filter(|load| load.weight() > 0);
+        let furthest = busy.map(|load| load.progress_at(now)).max().unwrap_or(0);
+        let gap = furthest.saturating_sub(mine);
+        if gap > adrift {
+            displace(self.running, self.running.virtual_time.get() + gap);
+            for slot in self.queue.slots() {
+                let task = &self.tasks[slot as usize];
+                displace(task, task.virtual_time.get() + gap);
+            }
+            self.queue.shift(gap);
+            (self.load_changed, self.next_publish) = (true, now);
+        }
+    }
+
     /// Moves at most one task, by weight or else by lag.
     #[cold]
     fn balance(&mut self, now: Nanos) {
+        self.meet_others(now);
         let Some(slot) = self.owed_most() else { return };
         let task = self.task(slot);
         if let Some(target) = self.lighter(task).or_else(|| self.luckier(task, now)) {
@@ -117,6 +143,9 @@ impl Cpu<'_> {
         let slice = slice.min(task.weighted(slice));
         let gaps = self.others(task).filter_map(|cpu| {
             let load = &*self.shared.mailbox(cpu).load;
+            if load.weight() == 0 {
+                return None;
+            }
             let gap = load.progress_at(now).saturating_sub(behind);
             let trade = load.weight() + u64::from(task.weight()) <= limit;
             (gap > if trade { slice } else { slice * 2 }).then_some((gap, cpu))

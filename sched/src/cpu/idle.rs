@@ -25,7 +25,7 @@ impl Cpu<'_> {
             return;
         }
         self.stale_at = now + STALE;
-        self.mailbox.load.publish(0, 0, now);
+        self.mailbox.load.publish(0, self.policy.floor(), now);
         self.shared.idle.insert(self.id);
         // Pairs with the fence in `Cpu::announce_surplus`: either that CPU sees this one idle, or this one
         // sees it overloaded.
@@ -91,7 +91,7 @@ impl Cpu<'_> {
         self.mailbox.attention.raise(Notice::Busy(self.armed));
     }
 
-    /// Brings the virtual time of a CPU that was idle for long to that of the furthest busy one, so that
+    /// Brings the virtual time of a CPU that was idle for long to that of the furthest one, so that
     /// what starts here is neither owed for the time before nor in debt.
     #[inline]
     pub(super) fn catch_up(&mut self, now: Nanos) {
@@ -102,9 +102,8 @@ impl Cpu<'_> {
 
     #[cold]
     fn catch_up_slowly(&mut self, now: Nanos) {
-        let busy =
-            self.shared.mailboxes.iter().map(|mailbox| &*mailbox.load).filter(|load| load.weight() > 0);
-        if let Some(progress) = busy.map(|load| load.progress_at(now)).max() {
+        let loads = self.shared.mailboxes.iter().map(|mailbox| &*mailbox.load);
+        if let Some(progress) = loads.map(|load| load.progress_at(now)).max() {
             self.policy.catch_up(progress);
         }
     }

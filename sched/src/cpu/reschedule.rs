@@ -225,7 +225,13 @@ impl Cpu<'_> {
     /// The virtual time of the runnable task that has had least; 0 when idle.
     #[inline]
     fn progress(&self) -> u64 {
-        let mine = if self.is_idle() { 0 } else { self.policy.progress(self.running).unwrap_or(0) };
-        self.queue.first().map_or(mine, |(key, _)| mine.min(key))
+        if self.is_idle() { 0 } else { self.virtual_time().unwrap_or(0) }
+    }
+
+    /// The same where the policy has a virtual time and a task runs.
+    #[inline]
+    pub(super) fn virtual_time(&self) -> Option<u64> {
+        let mine = self.policy.progress(self.running)?;
+        Some(self.queue.first().map_or(mine, |(key, _)| mine.min(key)))
     }
 }

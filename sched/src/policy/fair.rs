@@ -155,6 +155,10 @@ impl Policy for Fair {
         Some(task.virtual_time.get())
     }
 
+    fn floor(&self) -> u64 {
+        self.floor
+    }
+
     fn catch_up(&mut self, progress: u64) {
         self.floor = self.floor.max(progress);
     }

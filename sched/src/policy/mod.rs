@@ -86,6 +86,11 @@ pub trait Policy {
     /// The task's progress in this CPU's virtual time, for policies that balance by lag.
     fn progress(&self, task: &Task) -> Option<u64>;
 
+    /// This CPU's virtual time while nothing is runnable.
+    fn floor(&self) -> u64 {
+        0
+    }
+
     /// Moves this CPU's virtual time forward to `progress` while nothing is runnable.
     fn catch_up(&mut self, _progress: u64) {}
 }
@@ -201,6 +206,11 @@ impl Policy for AnyPolicy {
     #[inline]
     fn progress(&self, task: &Task) -> Option<u64> {
         delegate!(self, policy => policy.progress(task))
+    }
+
+    #[inline]
+    fn floor(&self) -> u64 {
+        delegate!(self, policy => policy.floor())
     }
 
     #[inline]
