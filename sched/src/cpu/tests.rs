@@ -167,3 +167,51 @@ fn a_pinned_task_is_never_given_away() {
     let _ = run(&mut here, 2, Reason::Preempt);
     assert_eq!((here.waiting(), there.has_work()), (1, false));
 }
+
+/// Runs one loop on `cpu` alone until `until`, and lets it block then: its virtual time is far ahead after that.
+fn run_alone(cpu: &mut Cpu<'_>, slot: usize, until: u64) {
+    let shared = cpu.shared();
+    let _ = cpu.start(shared.create(slot, spec(Affinity::one(cpu.id())), cpu.id()), Nanos(0));
+    let _ = run(cpu, 1, Reason::Preempt);
+    let _ = run(cpu, until, Reason::Block);
+    cpu.enter_idle(Nanos(until));
+    cpu.end_poll();
+}
+
+#[test]
+fn a_cpu_that_was_idle_takes_up_the_others_virtual_time() {
+    let shared = Shared::new(2, 8, Config::default());
+    let (mut here, mut there) =
+        (Cpu::new(&shared, CpuId(0), Nanos(0)), Cpu::new(&shared, CpuId(1), Nanos(0)));
+    run_alone(&mut there, 7, 10_000 * MS);
+    let _ = here.start(shared.create(2, Spec::default(), CpuId(0)), Nanos(10_005 * MS));
+    let _ = run(&mut here, 10_005 * MS, Reason::Preempt);
+    assert!(here.virtual_time().is_some_and(|time| time > 9_000 * MS), "{:?}", here.virtual_time());
+}
+
+#[test]
+fn virtual_times_that_drifted_apart_are_brought_together_before_a_task_moves() {
+    let shared = Shared::new(2, 8, Config::default());
+    let (mut here, mut there) =
+        (Cpu::new(&shared, CpuId(0), Nanos(0)), Cpu::new(&shared, CpuId(1), Nanos(0)));
+    let _ = there.start(shared.create(7, spec(Affinity::one(CpuId(1))), CpuId(1)), Nanos(0));
+    let _ = run(&mut there, 0, Reason::Preempt);
+    // Three loops here against one there, all pinned: after 10 s the virtual times are seconds apart.
+    start(&mut here, 3, Affinity::one(CpuId(0)));
+    let mut now = 0;
+    while now < 10_000 * MS {
+        now = here.armed().0;
+        here.timer_fired();
+        let _ = run(&mut here, now, Reason::Preempt);
+    }
+    let newcomer = shared.create(6, Spec::default(), CpuId(0));
+    let _ = here.start(newcomer, Nanos(now));
+    for _ in 0..4 {
+        now = here.armed().0;
+        here.timer_fired();
+        let _ = run(&mut here, now, Reason::Preempt);
+    }
+    let theirs = shared.mailbox(CpuId(1)).load.progress_at(Nanos(now));
+    let mine = here.virtual_time().expect("a loop runs here");
+    assert!(theirs.saturating_sub(mine) < 1_000 * MS, "{} ms apart", (theirs - mine) / MS);
+}
