@@ -5,7 +5,7 @@
 
 use arch::context;
 use arch::{apic, interrupts, percpu, timer};
-use sched::{After, Arm, Cpu, CpuId, Next, Reason, Rest, TaskId, WakeOutcome};
+use sched::{After, Arm, Cpu, CpuId, Nanos, Next, Reason, Rest, TaskId, WakeOutcome};
 
 use crate::idle;
 use crate::local::{Local, now};
@@ -70,7 +70,6 @@ fn step(reason: Reason, leave: Leave) -> bool {
     let local = Local::here();
     // SAFETY: interrupts are off, and the reference ends before the switch.
     let cpu = unsafe { local.cpu() };
-    let prev = cpu.current_slot();
     let decision = cpu.reschedule(now(), reason);
     if let Arm::At(deadline) = decision.arm {
         timer::arm(deadline.0);
@@ -82,16 +81,17 @@ fn step(reason: Reason, leave: Leave) -> bool {
         }
         // Kicks that came with it are sent on the other side: a few instructions later.
         Next::Switch(next) => {
-            switch(local, prev, next, leave);
+            switch(local, next, leave);
             finish_switch()
         }
     }
 }
 
-/// Continues with `next`; returns when `prev` runs again.
+/// Continues with the task in slot `next`; returns when the one that runs now does so again.
 #[inline]
-fn switch(local: &Local, prev: usize, next: usize, leave: Leave) {
-    let (prev, next) = (local.threads.context(prev), local.threads.context(next));
+fn switch(local: &Local, next: usize, leave: Leave) {
+    let next = local.threads.context(next);
+    let prev = local.running.replace(next);
     // SAFETY: interrupts are off. The scheduler hands out a task to one CPU at a time and `next` only once its
     // context was saved (`Cpu::switched` on the CPU that it left), so nobody else uses `next`, and nobody
     // uses `prev` before this CPU calls `switched` on the new stack.
@@ -147,8 +147,20 @@ pub fn wake(task: TaskId) {
 /// no registers.
 #[inline(never)]
 fn send(task: TaskId) {
+    let now = now();
     // SAFETY: `wake` turned interrupts off, and this is the only reference.
-    let outcome = unsafe { Local::here().cpu() }.wake_rest(task, Rest::Claimed, now());
+    match unsafe { Local::here().cpu() }.take_claimed(task, now) {
+        Some(false) => interrupts::enable(),
+        Some(true) => preempt_soon(),
+        None => send_away(task, now),
+    }
+}
+
+/// The same where the task goes to another CPU.
+#[inline(never)]
+fn send_away(task: TaskId, now: Nanos) {
+    // SAFETY: `wake` turned interrupts off, and this is the only reference.
+    let outcome = unsafe { Local::here().cpu() }.wake_rest(task, Rest::Claimed, now);
     follow(outcome);
 }
 
@@ -166,7 +178,18 @@ pub fn notify(task: TaskId) {
     interrupts::disable();
     // SAFETY: interrupts are off, and this is the only reference.
     let cpu = unsafe { Local::here().cpu() };
-    match cpu.wake(task).unwrap_or_else(|rest| cpu.wake_rest(task, rest, now())) {
+    let outcome = match cpu.wake(task) {
+        Ok(outcome) => outcome,
+        Err(rest) => {
+            let now = now();
+            let stays = if rest == Rest::Claimed { cpu.take_claimed(task, now) } else { None };
+            match stays {
+                Some(preempt) => WakeOutcome::Local { preempt },
+                None => cpu.wake_rest(task, rest, now),
+            }
+        }
+    };
+    match outcome {
         WakeOutcome::Kick(CpuId(target)) => apic::kick(target),
         WakeOutcome::Local { preempt: true } => {
             if let Arm::At(deadline) = cpu.put_off(now()) {

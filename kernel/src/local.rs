@@ -1,8 +1,9 @@
 //! What each CPU keeps for itself: its scheduler, and the way to the thread table.
 
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 
 use alloc::boxed::Box;
+use arch::context::Context;
 use arch::{interrupts, percpu};
 use sched::{Cpu, CpuId, Nanos, Shared};
 
@@ -11,6 +12,8 @@ use crate::thread::table::Table;
 /// One CPU's kernel state.
 pub struct Local {
     cpu: UnsafeCell<Cpu<'static>>,
+    /// Where the context of the task that runs is saved when it's switched from. With interrupts off only.
+    pub running: Cell<&'static Context>,
     /// What all CPUs share of the scheduler.
     pub shared: &'static Shared,
     /// The threads, by slot.
@@ -21,7 +24,8 @@ impl Local {
     /// Makes this CPU's state and hangs it into its per-CPU block. Once on each CPU, with interrupts off.
     pub fn install(index: u32, shared: &'static Shared, threads: &'static Table) {
         let cpu = UnsafeCell::new(Cpu::new(shared, CpuId(index), now()));
-        let local = Box::leak(Box::new(Self { cpu, shared, threads }));
+        let running = Cell::new(threads.context(index as usize));
+        let local = Box::leak(Box::new(Self { cpu, running, shared, threads }));
         percpu::set_kernel_ptr(core::ptr::from_mut(local).cast());
     }
 

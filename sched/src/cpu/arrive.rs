@@ -62,16 +62,28 @@ impl<'a> Cpu<'a> {
     #[inline(always)]
     pub(super) fn enqueue_beside(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
         self.load_changed = true;
-        let least = match self.queue.first() {
-            Some((key, slot)) => self.least_of(key, slot),
-            None => self.running,
-        };
+        let least = if self.queue.is_empty() { self.running } else { self.least_served() };
         let key = if why == Arrival::Woken && task.cpu() == self.id {
             self.policy.back(task, least, now)
         } else {
             let why = self.count_move(task, why);
             self.policy.arrive(task, why, Some(least), now)
         };
+        self.insert(slot, task, key);
+    }
+
+    /// Queues a task that was blocked and ran here last, while a task runs here.
+    #[inline(always)]
+    pub(super) fn take_back(&mut self, slot: u32, task: &Task, now: Nanos) {
+        self.load_changed = true;
+        let least = if self.queue.is_empty() { self.running } else { self.least_served() };
+        let key = self.policy.back(task, least, now);
+        self.insert(slot, task, key);
+    }
+
+    /// Queues a task under its key, and notes whether it's to run at once.
+    #[inline(always)]
+    fn insert(&mut self, slot: u32, task: &Task, key: u64) {
         let preempts = self.policy.preempts(key, self.running());
         self.queue.push(task, slot, key);
         if preempts {
@@ -114,11 +126,13 @@ impl<'a> Cpu<'a> {
     pub(super) fn must_reschedule(&self) -> bool {
         self.preempt
             || !self.is_armed_early() && self.overtaken_at() < self.armed
-            || self.queue.movable() > 0 && self.shared.idle.any()
+            || self.overloaded && self.queue.movable() > 0 && self.shared.idle.any()
     }
 
-    /// The runnable task that is owed most: the first in the queue, or the running one.
-    fn least_of(&self, key: u64, slot: u32) -> &'a Task {
+    /// The runnable task with the least virtual time, where some wait: the first of them, or the running one.
+    #[inline(never)]
+    fn least_served(&self) -> &'a Task {
+        let Some((key, slot)) = self.queue.first() else { return self.running };
         let ahead = self.policy.progress(self.running).is_some_and(|mine| mine < key);
         if ahead { self.running } else { self.task(slot) }
     }

@@ -65,16 +65,32 @@ impl Cpu<'_> {
         Ok(WakeOutcome::Kick(last))
     }
 
+    /// The rest of a [`Cpu::wake`] by a thread, mostly of a task that ran on this CPU last: whether it stays here,
+    /// and then whether to reschedule.
+    #[inline(always)]
+    pub fn take_claimed(&mut self, id: TaskId, now: Nanos) -> Option<bool> {
+        let task = self.task(id.slot);
+        if self.place(task) != self.id || !task.affinity().allows(self.id) {
+            return None;
+        }
+        // A thread wakes, so the idle task doesn't run.
+        self.charge_unless(false, now);
+        self.take_back(id.slot, task, now);
+        Some(self.must_reschedule())
+    }
+
     /// The rest of a [`Cpu::wake`] by a thread: a task that it claimed is placed, one that it didn't finds its next block
     /// return at once.
-    #[inline(always)]
+    #[inline(never)]
     pub fn wake_rest(&mut self, id: TaskId, rest: Rest, now: Nanos) -> WakeOutcome {
         let task = self.task(id.slot);
-        // A thread wakes, so the idle task doesn't run.
         if rest == Rest::Claimed {
-            self.send(id.slot, task, false, now)
-        } else {
-            self.wake_again(id, task, now)
+            return self.send(id.slot, task, false, now);
+        }
+        match task.state.wake(id.generation) {
+            Woken::Claimed => self.send(id.slot, task, false, now),
+            Woken::Noticed => WakeOutcome::Already,
+            Woken::Gone => WakeOutcome::Gone,
         }
     }
 
@@ -88,16 +104,6 @@ impl Cpu<'_> {
         self.armed = deadline;
         self.mailbox.stats.timer_writes.add(1);
         Arm::At(deadline)
-    }
-
-    /// A wake whose first try found the task not blocked.
-    #[inline(never)]
-    fn wake_again(&mut self, id: TaskId, task: &Task, now: Nanos) -> WakeOutcome {
-        match task.state.wake(id.generation) {
-            Woken::Claimed => self.send(id.slot, task, false, now),
-            Woken::Noticed => WakeOutcome::Already,
-            Woken::Gone => WakeOutcome::Gone,
-        }
     }
 
     /// Starts a task made by [`crate::Shared::create`].
