@@ -56,8 +56,6 @@ fn halt() {
 /// not first back in its loop. What it holds in vector registers is on that frame, so a plain switch will do.
 #[inline(never)]
 pub fn interrupted() {
-    // SAFETY: interrupts are off in a handler, and this is the only reference.
-    unsafe { Local::here().cpu() }.end_poll();
     dispatch::look_for_work();
     // Nothing to run, or this CPU ran dry again: the loop is to announce that.
     percpu::need_resched_set();

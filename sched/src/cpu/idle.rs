@@ -3,7 +3,7 @@
 //! The kernel's idle task goes round: [`Cpu::reschedule`]; if that stays, [`Cpu::enter_idle`]; then, with
 //! interrupts on, look at [`Cpu::has_work`] for at most the configured time; then, with interrupts off,
 //! [`Cpu::may_halt`], and halt if it says so, in one step with enabling interrupts. An interrupt that comes in
-//! between may call [`Cpu::end_poll`] and reschedule by itself.
+//! between may reschedule by itself.
 
 use super::Cpu;
 use super::wake::WakeOutcome;
@@ -69,8 +69,8 @@ impl Cpu<'_> {
         self.mailbox.stats.halted.stop_if_running(now);
     }
 
-    /// An interrupt came while the CPU polled or was halted: before it reschedules, it no longer claims to poll,
-    /// or a task that is posted just now would go unseen.
+    /// Before an idle CPU looks, it no longer claims to poll, or a task that is posted just after its look would go
+    /// unseen. [`Cpu::reschedule`] does so by itself.
     #[inline]
     pub fn end_poll(&mut self) {
         if self.mailbox.attention.peek() == Notice::Polling {

@@ -61,6 +61,9 @@ impl Cpu<'_> {
     pub fn reschedule(&mut self, now: Nanos, reason: Reason) -> Decision {
         // The idle task only ever asks whether it should go on. Where the reason is a constant, so is this.
         let idle = reason == Reason::Preempt && self.is_idle();
+        if idle {
+            self.end_poll();
+        }
         self.charge_unless(idle, now);
         self.collect(now);
         let next = if idle { self.pop().unwrap_or(self.current) } else { self.choose(now, reason) };
