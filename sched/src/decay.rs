@@ -154,6 +154,17 @@ impl Decay {
     }
 }
 
+/// Counts what a task used at the weight `before` at its present one instead.
+pub fn reweigh(task: &Task, before: u32) {
+    let rescale = |weighted: u64| {
+        let scaled = u128::from(weighted) * u128::from(before) / u128::from(task.weight());
+        u64::try_from(scaled).unwrap_or(u64::MAX)
+    };
+    let unfolded = task.virtual_time.get().wrapping_sub(task.folded.get());
+    task.measure.set(rescale(task.measure.get()));
+    task.folded.set(task.virtual_time.get().wrapping_sub(rescale(unfolded)));
+}
+
 fn set_sum(task: &Task, sum: u64, epoch: u64) {
     task.measure.set(sum);
     task.epoch.set(epoch);

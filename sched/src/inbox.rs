@@ -11,22 +11,29 @@ use crate::task::Task;
 /// Marks the end of a list; slots are stored as their index plus one.
 const END: u32 = 0;
 
-/// A list of tasks on their way from one CPU to another.
-#[derive(Debug)]
-pub struct Inbox(AtomicU32);
+/// The lane of tasks: one producer posts what it owns.
+pub const TASKS: usize = 0;
 
-impl Inbox {
+/// The lane of news about tasks: a task may be in it wherever it is itself, and any CPU posts. Several producers
+/// do no harm but to each other's first try: only the consumer takes, and it takes all.
+pub const NEWS: usize = 1;
+
+/// A list of tasks, by their links of one lane, on their way from one CPU to another.
+#[derive(Debug)]
+pub struct Inbox<const LANE: usize = TASKS>(AtomicU32);
+
+impl<const LANE: usize> Inbox<LANE> {
     /// An empty inbox.
     pub fn new() -> Self {
         Self(AtomicU32::new(END))
     }
 
-    /// Posts `task`, of the slot `slot`, which the caller owns. Only the inbox's one producer calls this.
+    /// Posts `task`, of the slot `slot`, whose link of this lane is the caller's.
     #[inline]
     pub fn push(&self, task: &Task, slot: u32) {
         let mut head = self.0.load(Ordering::Relaxed);
         loop {
-            task.link.store(head, Ordering::Relaxed);
+            task.links[LANE].store(head, Ordering::Relaxed);
             // Release pairs with `take`'s Acquire: the task's fields and link are seen by the consumer.
             match self.0.compare_exchange(head, slot + 1, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -37,20 +44,20 @@ impl Inbox {
 
     /// Takes all that was posted, oldest first. Only the inbox's one consumer calls this.
     #[inline]
-    pub fn take<'a>(&self, tasks: &'a [Task]) -> Taken<'a> {
+    pub fn take<'a>(&self, tasks: &'a [Task]) -> Taken<'a, LANE> {
         // Acquire pairs with `push`'s Release.
         let newest = self.0.swap(END, Ordering::Acquire);
-        let single = newest != END && tasks[newest as usize - 1].link.load(Ordering::Relaxed) == END;
-        Taken { tasks, next: if single { newest } else { reversed(tasks, newest) } }
+        let single = newest != END && tasks[newest as usize - 1].links[LANE].load(Ordering::Relaxed) == END;
+        Taken { tasks, next: if single { newest } else { reversed::<LANE>(tasks, newest) } }
     }
 
     /// What is posted, newest first, left where it is. For invariants, while neither side is at work.
-    pub fn peek<'a>(&self, tasks: &'a [Task]) -> Taken<'a> {
+    pub fn peek<'a>(&self, tasks: &'a [Task]) -> Taken<'a, LANE> {
         Taken { tasks, next: self.0.load(Ordering::Relaxed) }
     }
 }
 
-impl Default for Inbox {
+impl<const LANE: usize> Default for Inbox<LANE> {
     fn default() -> Self {
         Self::new()
     }
@@ -58,10 +65,10 @@ impl Default for Inbox {
 
 /// Reverses the list that starts at `head` and returns its new start.
 #[inline(never)]
-fn reversed(tasks: &[Task], mut head: u32) -> u32 {
+fn reversed<const LANE: usize>(tasks: &[Task], mut head: u32) -> u32 {
     let mut done = END;
     while head != END {
-        let link = &tasks[head as usize - 1].link;
+        let link = &tasks[head as usize - 1].links[LANE];
         let rest = link.load(Ordering::Relaxed);
         link.store(done, Ordering::Relaxed);
         done = head;
@@ -71,19 +78,19 @@ fn reversed(tasks: &[Task], mut head: u32) -> u32 {
 }
 
 /// The slots that one `take` brought, oldest first.
-pub struct Taken<'a> {
+pub struct Taken<'a, const LANE: usize> {
     tasks: &'a [Task],
     next: u32,
 }
 
-impl Iterator for Taken<'_> {
+impl<const LANE: usize> Iterator for Taken<'_, LANE> {
     type Item = u32;
 
     #[inline]
     fn next(&mut self) -> Option<u32> {
         let slot = self.next.checked_sub(1)?;
         // Read before the caller acts on the task: it may post it on, which reuses the link.
-        self.next = self.tasks[slot as usize].link.load(Ordering::Relaxed);
+        self.next = self.tasks[slot as usize].links[LANE].load(Ordering::Relaxed);
         Some(slot)
     }
 }
@@ -96,7 +103,7 @@ mod tests {
     #[test]
     fn posts_come_out_in_order_and_can_be_posted_on() {
         let tasks: Vec<Task> = (0..4).map(|_| Task::new()).collect();
-        let (here, there) = (Inbox::new(), Inbox::new());
+        let (here, there) = (Inbox::<TASKS>::new(), Inbox::<TASKS>::new());
         for slot in [2, 0, 3] {
             here.push(&tasks[slot as usize], slot);
         }

@@ -59,6 +59,7 @@ pub mod state;
 pub mod stats;
 pub mod sync;
 pub mod task;
+pub mod terms;
 pub mod time;
 pub mod timers;
 

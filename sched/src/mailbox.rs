@@ -7,7 +7,7 @@ use crossbeam_utils::CachePadded;
 use crate::attention::Attention;
 use crate::bitmap::Bitmap;
 use crate::id::CpuId;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, NEWS};
 use crate::stats::Stats;
 use crate::sync::Owned;
 use crate::task::Task;
@@ -22,6 +22,8 @@ pub struct Mailbox {
     pub pending: CachePadded<Bitmap>,
     /// One inbox for each sending CPU.
     inboxes: Box<[CachePadded<Inbox>]>,
+    /// News about tasks, from any CPU.
+    news: CachePadded<Inbox<NEWS>>,
     /// What balance and placement read.
     pub load: CachePadded<Load>,
     /// What reports read.
@@ -35,6 +37,7 @@ impl Mailbox {
             attention: CachePadded::default(),
             pending: CachePadded::new(Bitmap::new(cpus)),
             inboxes: (0..cpus).map(|_| CachePadded::default()).collect(),
+            news: CachePadded::default(),
             load: CachePadded::default(),
             stats: CachePadded::default(),
         }
@@ -45,20 +48,37 @@ impl Mailbox {
         &self.inboxes[from.index()]
     }
 
+    /// Where any CPU posts news about a task; see [`crate::outbox::Outbox`].
+    pub fn news(&self) -> &Inbox<NEWS> {
+        &self.news
+    }
+
     /// The slots that are posted here, in no order. For invariants, while no CPU is at work.
     pub fn posted<'a>(&'a self, tasks: &'a [Task]) -> impl Iterator<Item = u32> + 'a {
         self.inboxes.iter().flat_map(|inbox| inbox.peek(tasks))
     }
 
-    /// Takes every task that was posted, by sender, oldest first. The owner only.
+    /// Takes every task that was posted, by sender, oldest first, and says when there is news. Only the owner, `own`.
     #[inline(always)]
-    pub fn take(&self, tasks: &[Task], mut visit: impl FnMut(u32)) {
+    pub fn take(&self, own: CpuId, tasks: &[Task], mut visit: impl FnMut(Mail)) {
         self.pending.take(|from| {
+            if from == own {
+                return visit(Mail::News);
+            }
             for slot in self.inboxes[from.index()].take(tasks) {
-                visit(slot);
+                visit(Mail::Task(slot));
             }
         });
     }
+}
+
+/// What a CPU finds in its mailbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mail {
+    /// A task, now its own.
+    Task(u32),
+    /// News about tasks, in [`Mailbox::news`].
+    News,
 }
 
 /// What a CPU publishes of its queue. Hints: written whole by the owner, read at any time, possibly stale.

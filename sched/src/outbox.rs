@@ -3,7 +3,7 @@
 use crate::attention::{Attention, Notice};
 use crate::bitmap::Member;
 use crate::id::CpuId;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, NEWS};
 use crate::shared::Shared;
 use crate::task::Task;
 
@@ -12,6 +12,9 @@ use crate::task::Task;
 pub struct Outbox<'a> {
     inbox: &'a Inbox,
     pending: Member<'a>,
+    news: &'a Inbox<NEWS>,
+    /// News is announced by the place that the CPU would have for posts to itself.
+    pending_news: Member<'a>,
     attention: &'a Attention,
 }
 
@@ -22,6 +25,8 @@ impl<'a> Outbox<'a> {
         Self {
             inbox: mailbox.inbox(from),
             pending: mailbox.pending.member(from),
+            news: mailbox.news(),
+            pending_news: mailbox.pending.member(to),
             attention: &mailbox.attention,
         }
     }
@@ -38,6 +43,14 @@ impl<'a> Outbox<'a> {
         self.inbox.push(task, slot);
         // After the push: whoever takes the bit finds the task.
         self.pending.insert();
+        self.attention.read()
+    }
+
+    /// Posts news about a task whose second link the caller holds, and returns what the other CPU says of its
+    /// attention since.
+    pub fn post_news(&self, task: &Task, slot: u32) -> Notice {
+        self.news.push(task, slot);
+        self.pending_news.insert();
         self.attention.read()
     }
 }

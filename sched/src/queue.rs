@@ -131,6 +131,11 @@ impl RunQueue {
         }
     }
 
+    /// Whether a task waits here. O(n).
+    pub fn holds(&self, slot: u32) -> bool {
+        self.slots().any(|waiting| waiting == slot)
+    }
+
     /// Takes a task that waits here. O(n).
     ///
     /// # Panics

@@ -9,16 +9,9 @@ use crate::affinity::Affinity;
 use crate::id::{CpuId, TaskId};
 use crate::meter::Meter;
 use crate::state::State;
-use crate::sync::{AtomicU32, Ordering, Owned};
-
-/// The weight of a task of normal priority. A task of twice the weight gets twice the CPU time.
-pub const NORMAL_WEIGHT: u32 = 1024;
-
-/// The largest weight; larger ones are taken as this.
-pub const MAX_WEIGHT: u32 = 1 << 24;
-
-/// Fixed point of [`Task::inverse`]: 2^20 is the inverse of the normal weight.
-pub const INVERSE_SHIFT: u32 = 20;
+use crate::sync::{AtomicBool, AtomicU32, Ordering, Owned};
+use crate::terms::Terms;
+pub use crate::terms::{MAX_WEIGHT, NORMAL_WEIGHT};
 
 /// A task's slot.
 #[derive(Debug)]
@@ -26,21 +19,18 @@ pub const INVERSE_SHIFT: u32 = 20;
 pub struct Task {
     /// Generation, phase and permit: the only field that several CPUs write.
     pub(crate) state: State,
-    /// The link of the inbox that the task is in.
-    pub(crate) link: AtomicU32,
-    /// Where the task may run; anyone may change it.
-    affinity: AtomicU32,
+    /// How much the task counts and where it may run.
+    pub(crate) terms: Terms,
+    /// The links of the lanes that the task, or news of it, travels by; see [`crate::inbox`].
+    pub(crate) links: [AtomicU32; 2],
+    /// Whether news of the task is on its way, by the second link.
+    pub(crate) announced: AtomicBool,
     /// The CPU that the task was last owned by.
     cpu: AtomicU32,
     /// Whether the task goes from one run queue to another, lag and all (owner).
     in_transit: AtomicU32,
     /// The number of the timer that is armed for the task; a timer of any other number is stale.
     pub(crate) timer: AtomicU32,
-    weight: AtomicU32,
-    /// Weight, and in the lowest bit whether the task is movable: what a run queue sums up.
-    burden: AtomicU32,
-    /// Normal weight over this task's, in fixed point.
-    inverse: Owned,
     /// CPU time used.
     pub meter: Meter,
     /// CPU time used over weight, comparable within one CPU's frame (owner).
@@ -81,14 +71,12 @@ impl Task {
     pub fn new() -> Self {
         Self {
             state: State::new(),
-            link: AtomicU32::new(0),
-            affinity: AtomicU32::new(Affinity::ANY.to_word()),
+            terms: Terms::new(),
+            links: [AtomicU32::new(0), AtomicU32::new(0)],
+            announced: AtomicBool::new(false),
             cpu: AtomicU32::new(0),
             in_transit: AtomicU32::new(0),
             timer: AtomicU32::new(0),
-            weight: AtomicU32::new(NORMAL_WEIGHT),
-            burden: AtomicU32::new(NORMAL_WEIGHT << 1 | 1),
-            inverse: Owned::new(1 << INVERSE_SHIFT),
             meter: Meter::new(),
             virtual_time: Owned::new(0),
             folded: Owned::new(0),
@@ -103,8 +91,7 @@ impl Task {
 
     /// Fills a free slot and brings its task to life on paper; the caller must enqueue or post it.
     pub(crate) fn create(&self, slot: u32, spec: Spec, cpu: CpuId) -> TaskId {
-        self.set_weight(spec.weight);
-        self.set_affinity(spec.affinity);
+        self.terms.reset(self.state.generation(), spec.weight, spec.affinity);
         self.set_cpu(cpu);
         self.meter.reset();
         for field in [
@@ -123,40 +110,28 @@ impl Task {
         TaskId { slot, generation: self.state.generation() }
     }
 
-    fn set_weight(&self, weight: u32) {
-        let weight = weight.clamp(1, MAX_WEIGHT);
-        self.weight.store(weight, Ordering::Relaxed);
-        self.inverse.set((u64::from(NORMAL_WEIGHT) << INVERSE_SHIFT) / u64::from(weight));
-    }
-
     /// The task's weight.
     #[inline]
     pub fn weight(&self) -> u32 {
-        self.weight.load(Ordering::Relaxed)
+        self.terms.weight()
     }
 
     /// A span of CPU time over the task's weight: what it counts in virtual time.
     #[inline]
     pub(crate) fn weighted(&self, nanos: u64) -> u64 {
-        ((u128::from(nanos) * u128::from(self.inverse.get())) >> INVERSE_SHIFT) as u64
+        self.terms.weighted(nanos)
     }
 
     /// The CPU time that counts as `virtual_nanos`: the inverse of [`Task::weighted`].
     #[inline]
     pub(crate) fn unweighted(&self, virtual_nanos: u64) -> u64 {
-        ((u128::from(virtual_nanos) * u128::from(self.weight())) / u128::from(NORMAL_WEIGHT)) as u64
+        self.terms.unweighted(virtual_nanos)
     }
 
     /// Where the task may run.
     #[inline]
     pub fn affinity(&self) -> Affinity {
-        Affinity::from_word(self.affinity.load(Ordering::Relaxed))
-    }
-
-    /// Changes where the task may run, from its next dispatch on.
-    pub fn set_affinity(&self, affinity: Affinity) {
-        self.affinity.store(affinity.to_word(), Ordering::Relaxed);
-        self.burden.store(self.weight() << 1 | u32::from(affinity.is_movable()), Ordering::Relaxed);
+        self.terms.affinity()
     }
 
     /// Whether the task may run on more than one CPU.
@@ -168,7 +143,7 @@ impl Task {
     /// Weight, and in the lowest bit whether the task is movable.
     #[inline]
     pub(crate) fn burden(&self) -> u32 {
-        self.burden.load(Ordering::Relaxed)
+        self.terms.burden()
     }
 
     /// The CPU that the task runs on, waits on or last ran on.

@@ -1,6 +1,7 @@
 //! Tasks coming in: from inboxes, from timers, from a wake on this CPU.
 
 use super::Cpu;
+use crate::mailbox::Mail;
 use crate::policy::{Arrival, Policy};
 use crate::state::Woken;
 use crate::sync::{Ordering, fence};
@@ -19,20 +20,38 @@ impl<'a> Cpu<'a> {
         }
     }
 
-    /// Queues what other CPUs posted. A task that may not run here is passed on, never dropped.
+    /// Queues what other CPUs posted, and acts on their news. A task that may not run here is passed on, never
+    /// dropped.
     #[inline(never)]
     fn drain(&mut self, now: Nanos) {
         let (shared, mailbox) = (self.shared, self.mailbox);
-        mailbox.take(&shared.tasks, |slot| {
-            let task = &shared.tasks[slot as usize];
-            if !task.affinity().allows(self.id) {
-                return self.route(slot, now);
-            }
-            // Who waited elsewhere carries lag; who slept, or is new, carries history.
-            let why = if task.is_in_transit() { Arrival::Migrated } else { Arrival::Woken };
-            task.set_in_transit(false);
-            self.enqueue(slot, task, why, now);
+        mailbox.take(self.id, &shared.tasks, |mail| match mail {
+            Mail::Task(slot) => self.take_in(slot, now),
+            Mail::News => self.take_news(now),
         });
+    }
+
+    /// Queues a task that was posted here.
+    #[inline(always)]
+    fn take_in(&mut self, slot: u32, now: Nanos) {
+        let task = self.task(slot);
+        let why = if task.cpu() == self.id { Arrival::Woken } else { self.welcome_posted(task) };
+        if self.admits(task) {
+            self.enqueue(slot, task, why, now);
+        } else {
+            self.route(slot, now);
+        }
+    }
+
+    /// Who waited elsewhere carries lag; who slept, or is new, carries history.
+    #[inline]
+    fn welcome_posted(&self, task: &Task) -> Arrival {
+        self.welcome(task);
+        if !task.is_in_transit() {
+            return Arrival::New;
+        }
+        task.set_in_transit(false);
+        Arrival::Migrated
     }
 
     /// Wakes the tasks whose timers are due.
@@ -63,10 +82,9 @@ impl<'a> Cpu<'a> {
     pub(super) fn enqueue_beside(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
         self.load_changed = true;
         let least = if self.queue.is_empty() { self.running } else { self.least_served() };
-        let key = if why == Arrival::Woken && task.cpu() == self.id {
+        let key = if why == Arrival::Woken {
             self.policy.back(task, least, now)
         } else {
-            let why = self.count_move(task, why);
             self.policy.arrive(task, why, Some(least), now)
         };
         self.insert(slot, task, key);
@@ -95,8 +113,7 @@ impl<'a> Cpu<'a> {
 
     /// The same where the idle task runs.
     #[inline(always)]
-    fn enqueue_at_rest(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
-        let why = self.count_move(task, why);
+    pub(super) fn enqueue_at_rest(&mut self, slot: u32, task: &Task, why: Arrival, now: Nanos) {
         self.load_changed = true;
         let key = if let Some((_, first)) = self.queue.first() {
             self.policy.arrive(task, why, Some(self.task(first)), now)
@@ -106,18 +123,6 @@ impl<'a> Cpu<'a> {
         };
         self.queue.push(task, slot, key);
         self.note_surplus();
-    }
-
-    /// Counts a task's move, if it ran elsewhere last; what the arrival is to the policy then.
-    #[inline]
-    fn count_move(&self, task: &Task, why: Arrival) -> Arrival {
-        if task.cpu() == self.id {
-            return why;
-        }
-        task.set_cpu(self.id);
-        task.migrations.add(1);
-        self.mailbox.stats.migrations.add(1);
-        if why == Arrival::Woken { Arrival::New } else { why }
     }
 
     /// Whether what was queued since the last decision asks for another: it's to run at once, or earlier than

@@ -3,11 +3,13 @@
 //! `&mut Cpu` means "on this CPU, with interrupts off". Other CPUs see a [`crate::mailbox::Mailbox`] only.
 //! The scheduler never switches, arms or sends by itself: it answers with decisions, which the kernel
 //! carries out. The files: `reschedule` (who runs next), `arrive` (tasks coming in), `wake` (tasks sent
-//! out), `sleep` (timers), `idle` (nothing to run), `balance` (giving work away), `after` (once the switch is done).
+//! out), `control` (tasks told to go or to count otherwise), `sleep` (timers), `idle` (nothing to run), `balance`
+//! (giving work away), `after` (once the switch is done).
 
 mod after;
 mod arrive;
 mod balance;
+mod control;
 mod idle;
 mod kicks;
 mod reschedule;

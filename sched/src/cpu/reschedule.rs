@@ -102,7 +102,7 @@ impl Cpu<'_> {
                 self.running.state.exit();
                 self.leave(Leaving::Exiting)
             }
-            _ if !self.running.affinity().allows(self.id) => self.leave(Leaving::Moving),
+            _ if !self.admits(self.running) => self.leave(Leaving::Moving),
             Reason::Yield => self.give_way(now),
             _ => self.preempted(now),
         }

@@ -70,7 +70,7 @@ impl Cpu<'_> {
     #[inline(always)]
     pub fn take_claimed(&mut self, id: TaskId, now: Nanos) -> Option<bool> {
         let task = self.task(id.slot);
-        if self.place(task) != self.id || !task.affinity().allows(self.id) {
+        if self.place(task) != self.id || !task.terms.admit(self.id) {
             return None;
         }
         // A thread wakes, so the idle task doesn't run.
@@ -137,21 +137,27 @@ impl Cpu<'_> {
     /// Queues a woken or new task on this CPU.
     #[inline(always)]
     fn keep(&mut self, slot: u32, task: &Task, idle: bool, now: Nanos) -> WakeOutcome {
-        if !task.affinity().allows(self.id) {
+        if !idle {
+            self.charge_unless(false, now);
+        }
+        let why = if task.cpu() == self.id { Arrival::Woken } else { Arrival::New };
+        if why == Arrival::New {
+            self.welcome(task);
+        }
+        if !self.admits(task) {
             return self.pass_on(slot, now);
         }
         if idle {
-            self.enqueue(slot, task, Arrival::Woken, now);
+            self.enqueue_at_rest(slot, task, why, now);
             return WakeOutcome::Local { preempt: true };
         }
-        self.charge_unless(false, now);
-        self.enqueue_beside(slot, task, Arrival::Woken, now);
+        self.enqueue_beside(slot, task, why, now);
         WakeOutcome::Local { preempt: self.must_reschedule() }
     }
 
     /// Sends a task on that may not run on this CPU.
     #[cold]
-    fn pass_on(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
+    pub(super) fn pass_on(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
         let task = self.task(slot);
         let target = self.shared.claim_idle(task).unwrap_or_else(|| self.some_allowed(task));
         if target == self.id {
@@ -195,7 +201,14 @@ impl Cpu<'_> {
 
     /// Posts a task to another CPU and decides whether that needs a kick.
     pub(super) fn post(&mut self, slot: u32, task: &Task, target: CpuId, now: Nanos) -> WakeOutcome {
-        let notices = match self.outboxes[target.index()].post(task, slot) {
+        let notice = self.outboxes[target.index()].post(task, slot);
+        self.kick_unless_noticed(target, notice, now)
+    }
+
+    /// Whether a CPU that said this of itself must be kicked to see what was posted to it, and counts either.
+    #[inline]
+    pub(super) fn kick_unless_noticed(&self, target: CpuId, notice: Notice, now: Nanos) -> WakeOutcome {
+        let notices = match notice {
             Notice::Halted => false,
             Notice::Polling => true,
             Notice::Busy(until) => until <= now + SOON,

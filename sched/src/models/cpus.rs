@@ -10,7 +10,7 @@ use super::machine::{Host, Machine};
 use crate::affinity::Affinity;
 use crate::cpu::Reason;
 use crate::id::{CpuId, TaskId};
-use crate::sync::{Ordering, Owned, fence};
+use crate::sync::Owned;
 use crate::task::Spec;
 use crate::time::Nanos;
 
@@ -185,7 +185,7 @@ fn an_interrupt_of_a_polling_cpu_leaves_no_task_behind() {
     });
 }
 
-/// CPU 1 binds a task that parks or runs on CPU 0 to itself, wakes it, and kicks CPU 0 in case it runs.
+/// CPU 1 binds a task that parks or runs on CPU 0 to itself, and wakes it.
 ///
 /// Catches: `reschedule` that doesn't look at the affinity, `drain` that keeps whatever comes, `part` that forgets a
 /// task that moves (all: parked for ever); a task posted on by `reschedule`, before its context is saved.
@@ -205,12 +205,10 @@ fn a_task_that_is_bound_elsewhere_gets_there() {
         let theirs = Arc::clone(&scene);
         let binder = thread::spawn(move || {
             let mut host = Host::new(&theirs.machine, 1, NOW);
-            theirs.machine.shared.task(2).set_affinity(Affinity::one(CpuId(1)));
+            let outcome = host.cpu.set_affinity(task, Affinity::one(CpuId(1)), NOW);
+            host.follow(outcome);
             theirs.conditions[0].set(1);
             host.wake(task);
-            // Orders the affinity before the kick, as a write of the interrupt controller does.
-            fence(Ordering::SeqCst);
-            theirs.machine.kick(CpuId(0));
             host.serve(|host| run(&theirs, host));
         });
         host.serve(|host| run(&scene, host));

@@ -8,6 +8,7 @@ use super::explore;
 use crate::attention::Notice;
 use crate::config::Config;
 use crate::id::CpuId;
+use crate::mailbox::Mail;
 use crate::outbox::Outbox;
 use crate::shared::Shared;
 use crate::time::Nanos;
@@ -31,7 +32,10 @@ fn no_post_goes_unseen(posters: u32, before: Notice, after: Notice, relies: fn(N
         mailbox.attention.lower(after);
         let mut seen = 0;
         if mailbox.pending.any() {
-            mailbox.take(shared.tasks(), |slot| seen |= 1_u32 << slot);
+            mailbox.take(CpuId(0), shared.tasks(), |mail| match mail {
+                Mail::Task(slot) => seen |= 1_u32 << slot,
+                Mail::News => unreachable!("nobody posts any"),
+            });
         }
         for (post, slot) in posts.into_iter().zip(cpus..) {
             let kicks = !relies(post.join().unwrap());

@@ -8,7 +8,8 @@ use loom::thread;
 use super::explore;
 use crate::config::Config;
 use crate::id::CpuId;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, TASKS};
+use crate::mailbox::Mail;
 use crate::outbox::Outbox;
 use crate::shared::Shared;
 use crate::task::Task;
@@ -39,7 +40,7 @@ fn take(inbox: &Inbox, tasks: &[Task], taken: &mut Vec<u32>) {
 #[test]
 fn posts_come_out_once_whole_and_in_order() {
     explore(4, || {
-        let shared = Arc::new((Inbox::new(), tasks(3)));
+        let shared = Arc::new((Inbox::<TASKS>::new(), tasks(3)));
         let theirs = Arc::clone(&shared);
         let producer = thread::spawn(move || (0..3).for_each(|slot| push(&theirs.0, &theirs.1, slot)));
         let mut taken = Vec::new();
@@ -57,7 +58,7 @@ fn posts_come_out_once_whole_and_in_order() {
 #[test]
 fn a_task_can_be_passed_on_while_the_rest_is_taken() {
     explore(3, || {
-        let shared = Arc::new((Inbox::new(), Inbox::new(), tasks(2)));
+        let shared = Arc::new((Inbox::<TASKS>::new(), Inbox::<TASKS>::new(), tasks(2)));
         let theirs = Arc::clone(&shared);
         push(&shared.0, &shared.2, 0);
         push(&shared.0, &shared.2, 1);
@@ -96,7 +97,10 @@ fn of_two_senders_no_task_is_left_behind() {
         let mut look = || {
             let mailbox = shared.mailbox(CpuId(0));
             if mailbox.pending.any() {
-                mailbox.take(shared.tasks(), |slot| taken.push(slot));
+                mailbox.take(CpuId(0), shared.tasks(), |mail| match mail {
+                    Mail::Task(slot) => taken.push(slot),
+                    Mail::News => unreachable!("nobody posts any"),
+                });
             }
         };
         look();

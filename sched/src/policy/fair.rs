@@ -22,7 +22,7 @@
 
 use super::{Arrival, Policy, Running};
 use crate::config::Config;
-use crate::decay::{Decay, displace};
+use crate::decay::{Decay, displace, reweigh};
 use crate::task::Task;
 use crate::time::Nanos;
 
@@ -157,6 +157,16 @@ impl Policy for Fair {
 
     fn floor(&self) -> u64 {
         self.floor
+    }
+
+    fn reweigh(&mut self, task: &Task, before: u32, frame: u64) {
+        // What it's ahead or behind stays the same CPU time, within the limit of what a migration carries.
+        let lead = task.virtual_time.get().wrapping_sub(frame) as i64;
+        let scaled = i128::from(lead) * i128::from(before) / i128::from(task.weight());
+        let limit = i128::from(self.lag_limit);
+        let start = i128::from(frame) + scaled.clamp(-limit, limit);
+        reweigh(task, before);
+        displace(task, start.max(0) as u64);
     }
 
     fn catch_up(&mut self, progress: u64) {

@@ -91,6 +91,10 @@ pub trait Policy {
         0
     }
 
+    /// Called when the weight of a task that is owned here changed from `before`, while the CPU's virtual time is
+    /// `frame`. The task's key is asked for anew if it waits.
+    fn reweigh(&mut self, _task: &Task, _before: u32, _frame: u64) {}
+
     /// Moves this CPU's virtual time forward to `progress` while nothing is runnable.
     fn catch_up(&mut self, _progress: u64) {}
 }
@@ -211,6 +215,10 @@ impl Policy for AnyPolicy {
     #[inline]
     fn floor(&self) -> u64 {
         delegate!(self, policy => policy.floor())
+    }
+
+    fn reweigh(&mut self, task: &Task, before: u32, frame: u64) {
+        delegate!(self, policy => policy.reweigh(task, before, frame));
     }
 
     #[inline]

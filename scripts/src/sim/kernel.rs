@@ -300,11 +300,10 @@ impl World<'_> {
         }
         self.threads[other].plan.affinity = affinity;
         self.threads[other].repinned = true;
-        self.shared.task(self.threads[other].task.index()).set_affinity(affinity);
-        if Some(other) == self.cpus[cpu].thread {
-            return self.leave(cpu, Reason::Preempt);
-        }
-        true
+        let now = self.local(cpu);
+        let outcome = self.cpus[cpu].sched.set_affinity(self.threads[other].task, affinity, now);
+        self.trace.note(self.now, cpu, || format!("confines thread {other} to {affinity:?}: {outcome:?}"));
+        self.after_wake(cpu, outcome)
     }
 
     fn after_wake(&mut self, cpu: usize, outcome: WakeOutcome) -> bool {

@@ -1,0 +1,191 @@
+//! How much a task counts and where it may run: wished for by anyone, taken over by its owner.
+//!
+//! Whoever changes a task's terms writes what is wanted, under the task's generation, and then marks the task
+//! as changed; only the task's owner takes the wish over. So the owner's sums always agree with what it
+//! summed up, a stale id changes nothing, and of several wishes the last one holds. The mark is a bit of the
+//! affinity that makes it allow no CPU: whoever takes a task in looks at that word anyway, so tasks whose
+//! terms don't change pay nothing.
+
+use crate::affinity::Affinity;
+use crate::id::CpuId;
+use crate::sync::{AtomicU32, AtomicU64, Ordering, Owned};
+
+/// The weight of a task of normal priority. A task of twice the weight gets twice the CPU time.
+pub const NORMAL_WEIGHT: u32 = 1024;
+
+/// The largest weight; larger ones are taken as this.
+pub const MAX_WEIGHT: u32 = 1 << 24;
+
+/// Fixed point of [`Terms::weighted`]: 2^20 is the inverse of the normal weight.
+const INVERSE_SHIFT: u32 = 20;
+
+/// In the word of an affinity: the terms changed. It stands for a first CPU that no machine has.
+const CHANGED: u32 = 1 << 31;
+
+/// A task's weight and affinity, and those that are wanted.
+#[derive(Debug)]
+pub struct Terms {
+    /// Where the task may run, and whether what is wanted has changed.
+    affinity: AtomicU32,
+    weight: AtomicU32,
+    /// Weight, and in the lowest bit whether the task is movable: what a run queue sums up.
+    burden: AtomicU32,
+    /// Normal weight over this task's, in fixed point.
+    inverse: Owned,
+    /// The affinity that is wanted, below the generation that it's meant for.
+    wanted_affinity: AtomicU64,
+    /// The weight that is wanted, likewise.
+    wanted_weight: AtomicU64,
+}
+
+impl Terms {
+    /// Normal weight, anywhere.
+    pub fn new() -> Self {
+        Self {
+            affinity: AtomicU32::new(Affinity::ANY.to_word()),
+            weight: AtomicU32::new(NORMAL_WEIGHT),
+            burden: AtomicU32::new(NORMAL_WEIGHT << 1 | 1),
+            inverse: Owned::new(1 << INVERSE_SHIFT),
+            wanted_affinity: AtomicU64::new(0),
+            wanted_weight: AtomicU64::new(0),
+        }
+    }
+
+    /// The terms of a new tenant. Only who fills the slot.
+    pub fn reset(&self, generation: u32, weight: u32, affinity: Affinity) {
+        let weight = weight.clamp(1, MAX_WEIGHT);
+        self.wanted_affinity.store(tagged(generation, affinity.to_word()), Ordering::Relaxed);
+        self.wanted_weight.store(tagged(generation, weight), Ordering::Relaxed);
+        self.affinity.store(affinity.to_word(), Ordering::Relaxed);
+        self.apply(weight, affinity);
+    }
+
+    fn apply(&self, weight: u32, affinity: Affinity) {
+        self.weight.store(weight, Ordering::Relaxed);
+        self.inverse.set((u64::from(NORMAL_WEIGHT) << INVERSE_SHIFT) / u64::from(weight));
+        self.burden.store(weight << 1 | u32::from(affinity.is_movable()), Ordering::Relaxed);
+    }
+
+    /// Wishes the tenant `generation` another affinity. `false` if it's gone. Any CPU.
+    pub fn want_affinity(&self, generation: u32, affinity: Affinity) -> bool {
+        self.want(&self.wanted_affinity, generation, affinity.to_word())
+    }
+
+    /// Wishes the tenant `generation` another weight. `false` if it's gone. Any CPU.
+    pub fn want_weight(&self, generation: u32, weight: u32) -> bool {
+        self.want(&self.wanted_weight, generation, weight.clamp(1, MAX_WEIGHT))
+    }
+
+    fn want(&self, wish: &AtomicU64, generation: u32, value: u32) -> bool {
+        let replace = |word: u64| ((word >> 32) as u32 == generation).then(|| tagged(generation, value));
+        if wish.fetch_update(Ordering::Relaxed, Ordering::Relaxed, replace).is_err() {
+            return false;
+        }
+        // Release pairs with the Acquire in `renew`: who sees the mark sees the wish.
+        self.affinity.fetch_or(CHANGED, Ordering::Release);
+        true
+    }
+
+    /// Takes over what is wanted. The owner only.
+    pub fn renew(&self) {
+        // The mark goes first, so that a wish that comes meanwhile isn't lost: it sets the mark again.
+        // Acquire pairs with the Release in `want`.
+        self.affinity.fetch_and(!CHANGED, Ordering::Acquire);
+        let affinity = self.wanted_affinity.load(Ordering::Relaxed) as u32;
+        let weight = self.wanted_weight.load(Ordering::Relaxed) as u32;
+        let keep_mark = |word: u32| Some(word & CHANGED | affinity);
+        let _ = self.affinity.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep_mark);
+        self.apply(weight, Affinity::from_word(affinity));
+    }
+
+    /// Whether the terms changed and are yet to be taken over.
+    #[inline]
+    pub fn are_changed(&self) -> bool {
+        self.affinity.load(Ordering::Relaxed) & CHANGED != 0
+    }
+
+    /// Whether the task may run on `cpu` and its terms haven't changed. One comparison.
+    #[inline]
+    pub fn admit(&self, cpu: CpuId) -> bool {
+        Affinity::from_word(self.affinity.load(Ordering::Relaxed)).allows(cpu)
+    }
+
+    /// Where the task may run.
+    #[inline]
+    pub fn affinity(&self) -> Affinity {
+        Affinity::from_word(self.affinity.load(Ordering::Relaxed) & !CHANGED)
+    }
+
+    /// The task's weight.
+    #[inline]
+    pub fn weight(&self) -> u32 {
+        self.weight.load(Ordering::Relaxed)
+    }
+
+    /// Weight, and in the lowest bit whether the task is movable.
+    #[inline]
+    pub fn burden(&self) -> u32 {
+        self.burden.load(Ordering::Relaxed)
+    }
+
+    /// A span of CPU time over the weight: what it counts in virtual time.
+    #[inline]
+    pub fn weighted(&self, nanos: u64) -> u64 {
+        ((u128::from(nanos) * u128::from(self.inverse.get())) >> INVERSE_SHIFT) as u64
+    }
+
+    /// The CPU time that counts as `virtual_nanos`: the inverse of [`Terms::weighted`].
+    #[inline]
+    pub fn unweighted(&self, virtual_nanos: u64) -> u64 {
+        ((u128::from(virtual_nanos) * u128::from(self.weight())) / u128::from(NORMAL_WEIGHT)) as u64
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[inline]
+fn tagged(generation: u32, value: u32) -> u64 {
+    u64::from(generation) << 32 | u64::from(value)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const TWO: Affinity = Affinity::one(CpuId(2));
+
+    #[test]
+    fn a_wish_counts_once_it_is_taken_over() {
+        let terms = Terms::new();
+        terms.reset(7, NORMAL_WEIGHT, Affinity::ANY);
+        assert!(terms.want_affinity(7, TWO) && terms.want_weight(7, 3));
+        assert!(terms.are_changed() && (0..4096).all(|cpu| !terms.admit(CpuId(cpu))));
+        assert_eq!((terms.affinity(), terms.weight()), (Affinity::ANY, NORMAL_WEIGHT));
+        terms.renew();
+        assert_eq!((terms.affinity(), terms.weight(), terms.burden()), (TWO, 3, 6));
+        assert!(!terms.are_changed() && terms.admit(CpuId(2)) && !terms.admit(CpuId(1)));
+    }
+
+    #[test]
+    fn a_wish_for_a_former_tenant_changes_nothing() {
+        let terms = Terms::new();
+        terms.reset(8, NORMAL_WEIGHT, Affinity::ANY);
+        assert!(!terms.want_affinity(7, TWO) && !terms.want_weight(7, 3));
+        terms.renew();
+        assert_eq!((terms.affinity(), terms.weight()), (Affinity::ANY, NORMAL_WEIGHT));
+    }
+
+    #[test]
+    fn weights_out_of_range_are_brought_into_it() {
+        let terms = Terms::new();
+        for (wanted, got) in [(0, 1), (u32::MAX, MAX_WEIGHT)] {
+            assert!(terms.want_weight(0, wanted));
+            terms.renew();
+            assert_eq!(terms.weight(), got);
+        }
+    }
+}
