@@ -44,6 +44,11 @@ impl Affinity {
         CpuId(self.first as u32)
     }
 
+    /// The lowest CPU above those that are allowed.
+    pub const fn end(self) -> u32 {
+        self.first as u32 + self.count as u32
+    }
+
     #[inline]
     pub(crate) const fn to_word(self) -> u32 {
         (self.first as u32) << 16 | self.count as u32

@@ -96,15 +96,17 @@ impl Bitmap {
         (index * 64, self.words[index].swap(0, Ordering::Acquire))
     }
 
-    /// The first member for which `want` holds, by a plain look: it may be gone when the caller acts.
+    /// The first member for which `want` holds, by a plain look: it may be gone when the caller acts. `want` sees
+    /// what was written before the member was added.
     #[inline]
     pub fn find(&self, mut want: impl FnMut(CpuId) -> bool) -> Option<CpuId> {
+        // Acquire, here and below, pairs with `insert`'s Release.
         if self.words.is_empty() {
-            return find_bit(self.top.load(Ordering::Relaxed), 0, &mut want);
+            return find_bit(self.top.load(Ordering::Acquire), 0, &mut want);
         }
         let words = self.words.iter().enumerate();
         words
-            .map(|(index, word)| (index as u32, word.load(Ordering::Relaxed)))
+            .map(|(index, word)| (index as u32, word.load(Ordering::Acquire)))
             .find_map(|(index, word)| if word == 0 { None } else { find_bit(word, index * 64, &mut want) })
     }
 }

@@ -54,6 +54,7 @@ mod models;
 pub mod outbox;
 pub mod policy;
 pub mod queue;
+pub mod reach;
 pub mod shared;
 pub mod state;
 pub mod stats;

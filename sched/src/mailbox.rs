@@ -8,6 +8,7 @@ use crate::attention::Attention;
 use crate::bitmap::Bitmap;
 use crate::id::CpuId;
 use crate::inbox::{Inbox, NEWS};
+use crate::reach::Reach;
 use crate::stats::Stats;
 use crate::sync::Owned;
 use crate::task::Task;
@@ -26,6 +27,8 @@ pub struct Mailbox {
     news: CachePadded<Inbox<NEWS>>,
     /// What balance and placement read.
     pub load: CachePadded<Load>,
+    /// Where what waits here may run, while this CPU is overloaded.
+    pub reach: CachePadded<Reach>,
     /// What reports read.
     pub stats: CachePadded<Stats>,
 }
@@ -39,6 +42,7 @@ impl Mailbox {
             inboxes: (0..cpus).map(|_| CachePadded::default()).collect(),
             news: CachePadded::default(),
             load: CachePadded::default(),
+            reach: CachePadded::default(),
             stats: CachePadded::default(),
         }
     }

@@ -8,6 +8,7 @@ use crate::bitmap::Bitmap;
 use crate::config::Config;
 use crate::id::{CpuId, TaskId};
 use crate::mailbox::Mailbox;
+use crate::reach::Grouping;
 use crate::task::{Spec, Task};
 use crate::time::Nanos;
 
@@ -17,6 +18,7 @@ use crate::time::Nanos;
 #[derive(Debug)]
 pub struct Shared {
     pub(crate) config: Config,
+    pub(crate) grouping: Grouping,
     pub(crate) tasks: Box<[Task]>,
     pub(crate) mailboxes: Box<[Mailbox]>,
     /// CPUs that have nothing to run. Whoever removes one has promised it a task.
@@ -30,6 +32,7 @@ impl Shared {
     pub fn new(cpus: usize, tasks: usize, config: Config) -> Self {
         Self {
             config,
+            grouping: Grouping::new(cpus),
             tasks: (0..cpus + tasks).map(|_| Task::new()).collect(),
             mailboxes: (0..cpus).map(|_| Mailbox::new(cpus)).collect(),
             idle: CachePadded::new(Bitmap::new(cpus)),
@@ -105,7 +108,11 @@ impl Shared {
     /// to it.
     pub(crate) fn claim_idle(&self, task: &Task) -> Option<CpuId> {
         let affinity = task.affinity();
-        let cpu = self.idle.find(|cpu| affinity.allows(cpu))?;
-        self.idle.remove(cpu).then_some(cpu)
+        loop {
+            let cpu = self.idle.find(|cpu| affinity.allows(cpu))?;
+            if self.idle.remove(cpu) {
+                return Some(cpu);
+            }
+        }
     }
 }

@@ -4,7 +4,6 @@ use super::Cpu;
 use crate::mailbox::Mail;
 use crate::policy::{Arrival, Policy};
 use crate::state::Woken;
-use crate::sync::{Ordering, fence};
 use crate::task::Task;
 use crate::time::Nanos;
 
@@ -108,7 +107,7 @@ impl<'a> Cpu<'a> {
             self.policy.preempted_by(task);
             self.preempt = true;
         }
-        self.note_surplus();
+        self.note_surplus(task);
     }
 
     /// The same where the idle task runs.
@@ -122,7 +121,7 @@ impl<'a> Cpu<'a> {
             self.policy.alone(task, why, now)
         };
         self.queue.push(task, slot, key);
-        self.note_surplus();
+        self.note_surplus(task);
     }
 
     /// Whether what was queued since the last decision asks for another: it's to run at once, or earlier than
@@ -131,7 +130,7 @@ impl<'a> Cpu<'a> {
     pub(super) fn must_reschedule(&self) -> bool {
         self.preempt
             || !self.is_armed_early() && self.overtaken_at() < self.armed
-            || self.overloaded && self.queue.movable() > 0 && self.shared.idle.any()
+            || self.reach != 0 && self.queue.movable() > 0 && self.sees_hungry()
     }
 
     /// The runnable task with the least virtual time, where some wait: the first of them, or the running one.
@@ -140,23 +139,5 @@ impl<'a> Cpu<'a> {
         let Some((key, slot)) = self.queue.first() else { return self.running };
         let ahead = self.policy.progress(self.running).is_some_and(|mine| mine < key);
         if ahead { self.running } else { self.task(slot) }
-    }
-
-    /// Enters the set of overloaded CPUs once a movable task waits here, newly come or preempted.
-    #[inline]
-    pub(super) fn note_surplus(&mut self) {
-        if !self.overloaded && self.queue.movable() > 0 {
-            self.announce_surplus();
-        }
-    }
-
-    /// Enters the set of overloaded CPUs.
-    #[cold]
-    fn announce_surplus(&mut self) {
-        self.overloaded = true;
-        self.shared.overloaded.insert(self.id);
-        // Pairs with the fence in `Cpu::enter_idle`: either that CPU sees this one overloaded, or this one
-        // sees it idle in `share_surplus`.
-        fence(Ordering::SeqCst);
     }
 }

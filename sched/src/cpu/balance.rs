@@ -3,7 +3,9 @@
 //! **To idle CPUs.** A CPU with a movable task waiting is in the *overloaded* set, one with nothing to run in
 //! the *idle* set. Whichever enters its set second sees the other there: the overloaded one gives a task, the
 //! idle one kicks the overloaded one so that it does. Whoever takes a CPU out of the idle set has the right,
-//! and the duty, to send it one task. So no CPU idles while another has a movable task waiting.
+//! and the duty, to send it one task. Where tasks may not run everywhere, the overloaded CPU publishes where its own
+//! may ([`crate::reach`]); it asks the next one if none of them suits. So no CPU idles while another
+//! has a task waiting that may run there. See `surplus.rs`.
 //!
 //! **By weight.** A task moves where it makes the sum of weights less than it is here.
 //!
@@ -29,54 +31,6 @@ const LOOKED_AT: usize = 32;
 const ADRIFT: u64 = 4;
 
 impl Cpu<'_> {
-    /// Gives away what others should run, if there is any.
-    #[inline]
-    pub(super) fn share_surplus(&mut self, now: Nanos) {
-        if self.overloaded && (now >= self.next_balance || self.queue.movable() > 0 && self.shared.idle.any())
-        {
-            self.share_slowly(now);
-        }
-    }
-
-    #[inline(never)]
-    fn share_slowly(&mut self, now: Nanos) {
-        if self.shared.idle.any() {
-            self.feed_idle(now);
-        }
-        if now >= self.next_balance {
-            self.next_balance = now + self.shared.config.slice();
-            if self.queue.movable() > 0 { self.balance(now) } else { self.withdraw_surplus() }
-        }
-    }
-
-    /// Gives a task to each idle CPU, as long as there are both.
-    #[cold]
-    fn feed_idle(&mut self, now: Nanos) {
-        while self.queue.movable() > 0 && self.shared.idle.any() {
-            let claimed = self.queue.slots().take(LOOKED_AT).find_map(|slot| {
-                let task = self.task(slot);
-                Some((slot, self.shared.claim_idle(task)?))
-            });
-            let Some((slot, idle)) = claimed else { return };
-            self.give(slot, idle, now);
-        }
-        if self.queue.movable() == 0 {
-            self.withdraw_surplus();
-        }
-    }
-
-    /// Leaves the overloaded set, and passes an idle CPU's question on to the next one in it.
-    fn withdraw_surplus(&mut self) {
-        self.overloaded = false;
-        self.shared.overloaded.remove(self.id);
-        if self.shared.idle.any()
-            && let Some(next) = self.shared.overloaded.find(|cpu| cpu != self.id)
-        {
-            self.mailbox.stats.kicks_sent.add(1);
-            self.kicks.insert(next);
-        }
-    }
-
     /// Shifts this CPU's virtual time to the furthest busy CPU's if it's so far behind that it can't be lag.
     ///
     /// Virtual times drift apart while tasks may not move between two CPUs. When one comes that may, what
@@ -100,7 +54,7 @@ impl Cpu<'_> {
 
     /// Moves at most one task, by weight or else by lag.
     #[cold]
-    fn balance(&mut self, now: Nanos) {
+    pub(super) fn balance(&mut self, now: Nanos) {
         self.meet_others(now);
         let Some(slot) = self.owed_most() else { return };
         let task = self.task(slot);
@@ -160,7 +114,7 @@ impl Cpu<'_> {
     }
 
     /// Posts a waiting task to another CPU, lag and all.
-    fn give(&mut self, slot: u32, target: CpuId, now: Nanos) {
+    pub(super) fn give(&mut self, slot: u32, target: CpuId, now: Nanos) {
         let task = self.task(slot);
         self.queue.remove(slot);
         task.set_in_transit(true);

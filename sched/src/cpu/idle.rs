@@ -6,7 +6,6 @@
 //! between may reschedule by itself.
 
 use super::Cpu;
-use super::wake::WakeOutcome;
 use crate::attention::Notice;
 use crate::policy::Policy;
 use crate::sync::{Ordering, fence};
@@ -32,16 +31,6 @@ impl Cpu<'_> {
         fence(Ordering::SeqCst);
         if self.shared.overloaded.any() {
             self.ask_for_work();
-        }
-    }
-
-    /// Kicks an overloaded CPU, which then sees that this one is idle. If it has nothing left to give, it
-    /// passes the question on. No answer is awaited, so two idle CPUs never ask each other.
-    #[cold]
-    fn ask_for_work(&mut self) {
-        if let Some(victim) = self.shared.overloaded.find(|cpu| cpu != self.id) {
-            self.mailbox.stats.kicks_sent.add(1);
-            self.remember_kick(WakeOutcome::Kick(victim));
         }
     }
 

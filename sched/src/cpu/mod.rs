@@ -3,8 +3,8 @@
 //! `&mut Cpu` means "on this CPU, with interrupts off". Other CPUs see a [`crate::mailbox::Mailbox`] only.
 //! The scheduler never switches, arms or sends by itself: it answers with decisions, which the kernel
 //! carries out. The files: `reschedule` (who runs next), `arrive` (tasks coming in), `wake` (tasks sent
-//! out), `control` (tasks told to go or to count otherwise), `sleep` (timers), `idle` (nothing to run), `balance`
-//! (giving work away), `after` (once the switch is done).
+//! out), `control` (tasks told to go or to count otherwise), `sleep` (timers), `idle` (nothing to run), `surplus`
+//! (work for idle CPUs), `balance` (work for others), `after` (once the switch is done).
 
 mod after;
 mod arrive;
@@ -14,6 +14,7 @@ mod idle;
 mod kicks;
 mod reschedule;
 mod sleep;
+mod surplus;
 mod wake;
 
 #[cfg(all(test, not(loom)))]
@@ -30,6 +31,7 @@ use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
 use crate::policy::{AnyPolicy, Policy, Running};
 use crate::queue::RunQueue;
+use crate::reach::Groups;
 use crate::shared::Shared;
 use crate::task::{Spec, Task};
 use crate::time::Nanos;
@@ -87,8 +89,9 @@ pub struct Cpu<'a> {
     load_changed: bool,
     /// Not to publish it again before.
     next_publish: Nanos,
-    /// Whether this CPU is in the set of overloaded ones.
-    overloaded: bool,
+    /// Where the movable tasks that wait here may run, at least; nothing unless this CPU is in the set of
+    /// overloaded ones.
+    reach: Groups,
     /// When to compare loads again.
     next_balance: Nanos,
     /// When this CPU, having gone idle, has missed too much of the others' virtual time.
@@ -125,7 +128,7 @@ impl<'a> Cpu<'a> {
             armed: Nanos::NEVER,
             load_changed: true,
             next_publish: Nanos::ZERO,
-            overloaded: false,
+            reach: 0,
             next_balance: Nanos::ZERO,
             stale_at: now,
             kicks: Kicks::new(shared.cpus()),

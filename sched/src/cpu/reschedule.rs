@@ -148,7 +148,7 @@ impl Cpu<'_> {
     fn exchange(&mut self, why: Arrival, now: Nanos) -> u32 {
         let key = self.policy.arrive(self.running, why, None, now);
         let next = self.queue.replace_first(self.running, self.current, key);
-        self.note_surplus();
+        self.note_surplus(self.running);
         next
     }
 
