@@ -118,6 +118,14 @@ impl<const CPUS: usize> Os for Host<CPUS> {
         thread.thread.unpark();
     }
 
+    fn set_weight(_thread: &HostThread, _weight: u32) {
+        // The host's scheduler isn't under test.
+    }
+
+    fn set_affinity(_thread: &HostThread, _cpus: std::ops::Range<usize>) {
+        // Nor is there more than made-up CPUs.
+    }
+
     fn mutex<T: Send + 'static>(value: T) -> Mutex<T> {
         Mutex::new(value)
     }

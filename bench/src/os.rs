@@ -217,6 +217,11 @@ pub trait Os: Sized + 'static {
     /// Leaves `thread` its token, and wakes it if it is parked.
     fn unpark(thread: &Self::Thread);
 
+    /// Changes how much `thread` counts, from now on, whatever it does and wherever it is.
+    fn set_weight(thread: &Self::Thread, weight: u32);
+    /// Changes where `thread` may run; it goes there at once, whatever it does and wherever it is.
+    fn set_affinity(thread: &Self::Thread, cpus: Range<usize>);
+
     /// A new mutex, unlocked.
     fn mutex<T: Send + 'static>(value: T) -> Self::Mutex<T>;
     /// Blocks until the mutex is the caller's.

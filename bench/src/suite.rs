@@ -84,7 +84,7 @@ const fn full_only(row: Row) -> Row {
 }
 
 /// The rows, in the order in which they run.
-pub static ROWS: [Row; 30] = [
+pub static ROWS: [Row; 32] = [
     row("clock", Group::Cost, 1, Workload::Clock),
     row("mutex/free", Group::Cost, 1, Workload::MutexFree),
     row("mutex/contended", Group::Cost, 2, Workload::MutexContended),
@@ -104,6 +104,7 @@ pub static ROWS: [Row; 30] = [
     row("spawn", Group::Cost, 1, Workload::Spawn),
     row("share/equal", Group::Share, 1, Workload::Equal),
     row("share/weighted", Group::Share, 1, Workload::Weighted),
+    row("share/reweighted", Group::Share, 1, Workload::Reweighted),
     row("share/intermittent", Group::Share, 1, Workload::Intermittent),
     row("timeslice", Group::Share, 1, Workload::Timeslice),
     row("balance/2on2", Group::Balance, 2, Workload::Balance { weights: &[1, 1], naps: false }),
@@ -122,6 +123,7 @@ pub static ROWS: [Row; 30] = [
         2,
         Workload::Balance { weights: &[1, 1, 1, 1], naps: true },
     )),
+    row("balance/pinned", Group::Balance, 2, Workload::Pinned),
     row("tickless/idle", Group::Tickless, 1, Workload::Tickless(Tickless::Idle)),
     row("tickless/single", Group::Tickless, 1, Workload::Tickless(Tickless::Single)),
     row("tickless/pair", Group::Tickless, 1, Workload::Tickless(Tickless::Pair)),

@@ -5,6 +5,7 @@
 
 mod balance;
 mod clock;
+mod controlled;
 mod equal;
 mod handover;
 mod intermittent;
@@ -63,6 +64,8 @@ pub enum Workload {
         /// Whether a thread that runs 1 ms and sleeps 10 ms joins them.
         naps: bool,
     },
+    Reweighted,
+    Pinned,
     Tickless(Tickless),
 }
 
@@ -242,6 +245,8 @@ impl Workload {
             Self::Intermittent => intermittent::run::<O>(name, lab, report),
             Self::Timeslice => timeslice::run::<O>(name, lab, report),
             Self::Balance { weights, naps } => balance::run::<O>(name, weights, naps, lab, report),
+            Self::Reweighted => controlled::reweighted::<O>(name, lab, report),
+            Self::Pinned => controlled::pinned::<O>(name, lab, report),
             Self::Tickless(what) => tickless::run::<O>(name, what, lab, report),
         }
     }

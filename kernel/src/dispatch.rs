@@ -5,7 +5,7 @@
 
 use arch::context;
 use arch::{apic, interrupts, percpu, timer};
-use sched::{After, Arm, Cpu, CpuId, Nanos, Next, Reason, Rest, TaskId, WakeOutcome};
+use sched::{Affinity, After, Arm, Cpu, CpuId, Nanos, Next, Reason, Rest, TaskId, WakeOutcome};
 
 use crate::idle;
 use crate::local::{Local, now};
@@ -199,6 +199,24 @@ pub fn notify(task: TaskId) {
         _ => {}
     }
     interrupts::enable();
+}
+
+/// Changes how much a task counts. From threads, with interrupts on.
+pub fn set_weight(task: TaskId, weight: u32) {
+    control(|cpu, now| cpu.set_weight(task, weight, now));
+}
+
+/// Changes where a task may run. From threads, with interrupts on.
+pub fn set_affinity(task: TaskId, affinity: Affinity) {
+    control(|cpu, now| cpu.set_affinity(task, affinity, now));
+}
+
+#[inline(always)]
+fn control(change: impl FnOnce(&mut Cpu<'_>, Nanos) -> WakeOutcome) {
+    interrupts::disable();
+    // SAFETY: interrupts are off, and this is the only reference.
+    let outcome = change(unsafe { Local::here().cpu() }, now());
+    follow(outcome);
 }
 
 /// Starts a task that was just made. From threads with interrupts on, and from boot with interrupts off.

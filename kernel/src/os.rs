@@ -1,5 +1,7 @@
 //! Tacet as the benchmarks see it.
 
+use core::ops::Range;
+
 use arch::{apic, clock, cpu, interrupts, percpu, timer};
 use bench::os::{Attention, Counters, Os, SpawnError, Spec, Usage};
 use bench::record::Env;
@@ -68,6 +70,16 @@ impl Os for Tacet {
     #[inline]
     fn unpark(thread: &Thread) {
         thread.unpark();
+    }
+
+    fn set_weight(thread: &Thread, weight: u32) {
+        thread.set_priority(weight);
+    }
+
+    fn set_affinity(thread: &Thread, cpus: Range<usize>) {
+        let range = Affinity::range(cpus.start as u32, cpus.end as u32);
+        let set = range.map(|range| thread.set_affinity(range));
+        debug_assert_eq!(set, Some(Ok(())), "workloads name CPUs that are there");
     }
 
     fn mutex<T: Send + 'static>(value: T) -> Mutex<T> {

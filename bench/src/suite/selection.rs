@@ -105,7 +105,10 @@ mod tests {
 
     #[test]
     fn a_group_is_every_row_of_it_and_a_stem_all_below() {
-        assert_eq!(names("share"), ["share/equal", "share/weighted", "share/intermittent", "timeslice"]);
+        assert_eq!(
+            names("share"),
+            ["share/equal", "share/weighted", "share/reweighted", "share/intermittent", "timeslice"]
+        );
         assert_eq!(names("timer"), ["timer", "timer/load"]);
         assert_eq!(names("wake"), ["wake/polling", "wake/halted", "wake/busy"]);
         assert_eq!(names("full").len(), ROWS.len());

@@ -24,7 +24,7 @@ use crate::os::Os;
 use crate::report::Report;
 use crate::verdict::Judgement;
 
-const CPUS: usize = 2;
+pub const CPUS: usize = 2;
 const RUN_NS: u64 = MS;
 const SLEEP_NS: u64 = 10 * MS;
 /// The napper's ratio if nothing delays it.
@@ -64,7 +64,7 @@ fn took(napper: &ThreadWindow, window: &Window) -> Claim {
 }
 
 /// The loop that is farthest from what it should be is judged; the napper is there to disturb.
-fn judge(window: &Window, expected: &[f64], loops: usize, percent: f64) -> Judgement {
+pub fn judge(window: &Window, expected: &[f64], loops: usize, percent: f64) -> Judgement {
     let mut worst = (0.0, String::new());
     for (thread, &expected) in window.threads.iter().zip(expected).take(loops) {
         let ratio = thread.ratio(window.ns);

@@ -143,6 +143,20 @@ impl<O: Os> Loops<O> {
         Ok(())
     }
 
+    /// Gives each thread another weight (1 is normal), whatever it does.
+    pub fn reweigh(&self, weights: &[u32]) {
+        for (member, weight) in self.members.iter().zip(weights) {
+            O::set_weight(&member.thread, weight * NORMAL_WEIGHT);
+        }
+    }
+
+    /// Confines each thread to one CPU, whatever it does.
+    pub fn pin(&self, cpus: &[usize]) {
+        for (member, &cpu) in self.members.iter().zip(cpus) {
+            O::set_affinity(&member.thread, cpu..cpu + 1);
+        }
+    }
+
     /// Lets the threads settle, and watches them for `window_ns`.
     pub fn watch(&self, settle_ns: u64, window_ns: u64) -> Window {
         let (mut opening, mut closing) = (self.reading(), self.reading());

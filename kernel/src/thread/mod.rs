@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 
 use arch::interrupts;
 use arrayvec::ArrayString;
-use sched::{Nanos, Reason, TaskId};
+use sched::{Affinity, Nanos, Reason, TaskId};
 
 use crate::dispatch;
 use crate::local::{Local, now};
@@ -45,6 +45,10 @@ pub struct Usage {
     pub migrations: u64,
 }
 
+/// An affinity that holds no CPU of the machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct UnknownCpu;
+
 impl Thread {
     fn new(task: TaskId, name: &str) -> Self {
         let mut kept = ArrayString::new();
@@ -71,6 +75,25 @@ impl Thread {
     #[inline]
     pub fn unpark(&self) {
         dispatch::wake(self.0.task);
+    }
+
+    /// Changes the thread's priority: its share of CPU time relative to others', where 1024 is normal. At least 1.
+    /// Counts from now on, whatever the thread does; nothing happens if it has ended. From threads.
+    pub fn set_priority(&self, weight: u32) {
+        dispatch::set_weight(self.0.task, weight);
+    }
+
+    /// Changes where the thread may run. If it's elsewhere it goes there at once, running or waiting; nothing
+    /// happens if it has ended. From threads.
+    ///
+    /// # Errors
+    /// If none of the CPUs is there; then nothing has changed.
+    pub fn set_affinity(&self, affinity: Affinity) -> Result<(), UnknownCpu> {
+        if affinity.first().index() >= Local::here().shared.cpus() {
+            return Err(UnknownCpu);
+        }
+        dispatch::set_affinity(self.0.task, affinity);
+        Ok(())
     }
 
     /// What the thread has had, up to now or up to its end.
