@@ -1,4 +1,4 @@
-//! A set of CPUs that others add to and one takes from.
+//! A set of CPUs that others add to and one empties.
 //!
 //! With up to 64 CPUs the set is one word. Beyond that the word is a summary: a bit for each of up to 64 further
 //! words that may not be empty, so that finding the members takes as long as there are members.
@@ -26,15 +26,7 @@ impl Bitmap {
     /// # Panics
     /// With more than [`MAX_CPUS`].
     pub fn new(cpus: usize) -> Self {
-        assert!(cpus <= MAX_CPUS, "a set of CPUs holds up to {MAX_CPUS}");
-        let words = if cpus <= 64 { 0 } else { cpus.div_ceil(64) };
-        Self { top: AtomicU64::new(0), words: (0..words).map(|_| AtomicU64::new(0)).collect() }
-    }
-
-    /// The word that holds `cpu`'s bit.
-    #[inline]
-    fn word(&self, cpu: CpuId) -> &AtomicU64 {
-        if self.words.is_empty() { &self.top } else { &self.words[cpu.index() / 64] }
+        Self { top: AtomicU64::new(0), words: words(cpus) }
     }
 
     /// Whether the set may have members. A member added before a fence that this call follows is seen.
@@ -43,36 +35,20 @@ impl Bitmap {
         self.top.load(Ordering::Relaxed) != 0
     }
 
-    /// Whether `cpu` is a member.
-    #[inline]
-    pub fn contains(&self, cpu: CpuId) -> bool {
-        self.word(cpu).load(Ordering::Relaxed) & bit(cpu.index()) != 0
-    }
-
     /// The place of `cpu` in the set, for who adds it often.
     #[inline]
     pub fn member(&self, cpu: CpuId) -> Member<'_> {
-        let summary = (!self.words.is_empty()).then(|| (&self.top, bit(cpu.index() / 64)));
-        Member { word: self.word(cpu), bit: bit(cpu.index()), summary }
+        let (index, bit) = (cpu.index() / 64, bit(cpu));
+        match self.words.get(index) {
+            None => Member { word: &self.top, bit, summary: None },
+            Some(word) => Member { word, bit, summary: Some((&self.top, 1 << index)) },
+        }
     }
 
-    /// Adds `cpu`. What was written before is seen by whoever takes or removes the member.
+    /// Adds `cpu`. What was written before is seen by whoever takes the member.
     #[inline]
     pub fn insert(&self, cpu: CpuId) {
         self.member(cpu).insert();
-    }
-
-    /// Removes `cpu` and answers whether it was a member: of several removers one wins.
-    ///
-    /// The summary is left, so that [`Bitmap::any`] may overstate from then on.
-    #[inline]
-    pub fn remove(&self, cpu: CpuId) -> bool {
-        if !self.contains(cpu) {
-            return false;
-        }
-        // Acquire pairs with `insert`'s Release.
-        let before = self.word(cpu).fetch_and(!bit(cpu.index()), Ordering::Acquire);
-        before & bit(cpu.index()) != 0
     }
 
     /// Takes every member out and calls `visit` with each, lowest first within a word.
@@ -95,20 +71,6 @@ impl Bitmap {
         // Acquire pairs with `insert`'s Release on the word.
         (index * 64, self.words[index].swap(0, Ordering::Acquire))
     }
-
-    /// The first member for which `want` holds, by a plain look: it may be gone when the caller acts. `want` sees
-    /// what was written before the member was added.
-    #[inline]
-    pub fn find(&self, mut want: impl FnMut(CpuId) -> bool) -> Option<CpuId> {
-        // Acquire, here and below, pairs with `insert`'s Release.
-        if self.words.is_empty() {
-            return find_bit(self.top.load(Ordering::Acquire), 0, &mut want);
-        }
-        let words = self.words.iter().enumerate();
-        words
-            .map(|(index, word)| (index as u32, word.load(Ordering::Acquire)))
-            .find_map(|(index, word)| if word == 0 { None } else { find_bit(word, index * 64, &mut want) })
-    }
 }
 
 /// One CPU's place in a set.
@@ -120,10 +82,10 @@ pub struct Member<'a> {
 }
 
 impl Member<'_> {
-    /// Adds the CPU. What was written before is seen by whoever takes or removes it.
+    /// Adds the CPU. What was written before is seen by whoever takes it.
     #[inline]
     pub fn insert(&self) {
-        // Release pairs with the Acquire of `take` and `remove`.
+        // Release pairs with the Acquire of `take`.
         self.word.fetch_or(self.bit, Ordering::Release);
         if let Some((summary, bit)) = self.summary {
             // Unconditional, and Release: a `take` whose swap of the summary comes later sees the word.
@@ -132,21 +94,17 @@ impl Member<'_> {
     }
 }
 
-#[inline]
-fn find_bit(mut members: u64, base: u32, want: &mut impl FnMut(CpuId) -> bool) -> Option<CpuId> {
-    while members != 0 {
-        let cpu = CpuId(base + members.trailing_zeros());
-        if want(cpu) {
-            return Some(cpu);
-        }
-        members &= members - 1;
-    }
-    None
+/// The words beside the first one that a set of `cpus` CPUs needs: none for up to 64.
+pub(crate) fn words(cpus: usize) -> Box<[AtomicU64]> {
+    assert!(cpus <= MAX_CPUS, "a set of CPUs holds up to {MAX_CPUS}");
+    let words = if cpus <= 64 { 0 } else { cpus.div_ceil(64) };
+    (0..words).map(|_| AtomicU64::new(0)).collect()
 }
 
+/// The bit of `cpu` within its word.
 #[inline]
-const fn bit(index: usize) -> u64 {
-    1 << (index % 64)
+pub(crate) const fn bit(cpu: CpuId) -> u64 {
+    1 << (cpu.index() % 64)
 }
 
 #[inline(always)]
@@ -160,6 +118,8 @@ fn each_bit(mut bits: u64, mut visit: impl FnMut(usize)) {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
     use std::vec::Vec;
 
     fn taken(set: &Bitmap) -> Vec<u32> {
@@ -168,25 +128,25 @@ mod tests {
         out
     }
 
-    #[test]
-    fn members_come_out_once_in_any_size() {
-        for cpus in [1_u32, 64, 65, 288, 4_096] {
-            let set = Bitmap::new(cpus as usize);
-            assert!(!set.any());
-            set.insert(CpuId(0));
-            set.insert(CpuId(cpus - 1));
-            assert!(set.any() && set.contains(CpuId(cpus - 1)));
-            assert_eq!(taken(&set), if cpus == 1 { [0].to_vec() } else { [0, cpus - 1].to_vec() });
-            assert!(taken(&set).is_empty() && !set.any());
+    proptest! {
+        /// Against a sorted set, for every size that has another number of words.
+        #[test]
+        fn what_is_added_comes_out_once(
+            cpus in prop::sample::select(std::vec![1_u32, 2, 63, 64, 65, 128, 129, 256, 1_024, 4_096]),
+            steps in prop::collection::vec((any::<bool>(), any::<u32>()), 0..60),
+        ) {
+            let (set, mut model) = (Bitmap::new(cpus as usize), BTreeSet::new());
+            for (adds, any) in steps {
+                if adds {
+                    // The ends of words more often than chance would have it.
+                    let cpu = [any, any / 64 * 64, any | 63, cpus - 1][any as usize % 4] % cpus;
+                    set.insert(CpuId(cpu));
+                    model.insert(cpu);
+                } else {
+                    prop_assert_eq!(taken(&set), core::mem::take(&mut model).into_iter().collect::<Vec<_>>());
+                }
+                prop_assert_eq!(set.any(), !model.is_empty());
+            }
         }
-    }
-
-    #[test]
-    fn of_two_removers_one_wins() {
-        let set = Bitmap::new(70);
-        set.insert(CpuId(69));
-        assert_eq!(set.find(|_| true), Some(CpuId(69)));
-        assert!(set.remove(CpuId(69)) && !set.remove(CpuId(69)));
-        assert_eq!(set.find(|_| true), None);
     }
 }

@@ -43,6 +43,7 @@ pub mod attention;
 pub mod bitmap;
 pub mod config;
 pub mod cpu;
+pub mod cpuset;
 pub mod decay;
 pub mod heap;
 pub mod id;

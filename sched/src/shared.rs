@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 
 use crossbeam_utils::CachePadded;
 
-use crate::bitmap::Bitmap;
 use crate::config::Config;
+use crate::cpuset::CpuSet;
 use crate::id::{CpuId, TaskId};
 use crate::mailbox::Mailbox;
 use crate::reach::Grouping;
@@ -22,9 +22,9 @@ pub struct Shared {
     pub(crate) tasks: Box<[Task]>,
     pub(crate) mailboxes: Box<[Mailbox]>,
     /// CPUs that have nothing to run. Whoever removes one has promised it a task.
-    pub(crate) idle: CachePadded<Bitmap>,
+    pub(crate) idle: CachePadded<CpuSet>,
     /// CPUs that lately had a movable task waiting. May overstate; its owner clears it when asked in vain.
-    pub(crate) overloaded: CachePadded<Bitmap>,
+    pub(crate) overloaded: CachePadded<CpuSet>,
 }
 
 impl Shared {
@@ -35,8 +35,8 @@ impl Shared {
             grouping: Grouping::new(cpus),
             tasks: (0..cpus + tasks).map(|_| Task::new()).collect(),
             mailboxes: (0..cpus).map(|_| Mailbox::new(cpus)).collect(),
-            idle: CachePadded::new(Bitmap::new(cpus)),
-            overloaded: CachePadded::new(Bitmap::new(cpus)),
+            idle: CachePadded::new(CpuSet::new(cpus)),
+            overloaded: CachePadded::new(CpuSet::new(cpus)),
         }
     }
 
