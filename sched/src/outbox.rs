@@ -38,9 +38,14 @@ impl<'a> Outbox<'a> {
     }
 
     /// Posts a task that the caller owns, and returns what the other CPU says of its attention since.
+    ///
+    /// While it has yet to take an earlier post, it's about to look, as if it polled: either it said so then, or it
+    /// was kicked. So of a storm of wakeups one is announced.
     #[inline]
     pub fn post(&self, task: &Task, slot: u32) -> Notice {
-        self.inbox.push(task, slot);
+        if !self.inbox.push(task, slot) {
+            return Notice::Polling;
+        }
         // After the push: whoever takes the bit finds the task.
         self.pending.insert();
         self.attention.read()
