@@ -48,11 +48,9 @@ impl Meter {
     #[inline]
     pub fn read(&self, now: Nanos) -> Nanos {
         let word = self.0.get();
-        if word & RUNNING == 0 {
-            return Nanos(word);
-        }
-        let used = now.0.wrapping_sub(word) & !RUNNING;
-        // A reader whose clock is behind the owner's sees a "negative" time just after a start from zero.
+        let used = if word & RUNNING == 0 { word } else { now.0.wrapping_sub(word) & !RUNNING };
+        // A reader whose clock is behind the owner's sees a "negative" time just after a start from zero; so
+        // does anyone if the owner's own clock went back before it stopped.
         Nanos(if used > RUNNING / 2 { 0 } else { used })
     }
 }
@@ -77,5 +75,15 @@ mod tests {
         meter.start(Nanos(1_000));
         assert_eq!(meter.read(Nanos(1_001)), Nanos(51));
         assert_eq!(meter.read(Nanos(900)), Nanos(0), "a clock that is behind never shows a huge time");
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_takes_no_time_and_none_is_lost() {
+        let meter = Meter::new();
+        meter.start(Nanos(100));
+        meter.stop(Nanos(95));
+        assert_eq!(meter.read(Nanos(95)), Nanos(0), "a stop before the start never shows a huge time");
+        meter.start(Nanos(95));
+        assert_eq!(meter.read(Nanos(120)), Nanos(20), "in all it ran from 100 to 120");
     }
 }
