@@ -85,6 +85,9 @@ pub enum Mail {
     News,
 }
 
+/// The weight of a CPU that isn't up yet: more than any sum, and with room above.
+const ABSENT: u64 = u64::MAX / 2;
+
 /// What a CPU publishes of its queue. Hints: written whole by the owner, read at any time, possibly stale.
 #[derive(Debug)]
 pub struct Load {
@@ -97,8 +100,9 @@ pub struct Load {
 }
 
 impl Default for Load {
+    /// Of a CPU that isn't up: too much for anything to be sent there that may run elsewhere.
     fn default() -> Self {
-        Self { weight: Owned::new(0), progress: Owned::new(0), at: Owned::new(0) }
+        Self { weight: Owned::new(ABSENT), progress: Owned::new(0), at: Owned::new(0) }
     }
 }
 

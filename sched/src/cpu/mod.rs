@@ -107,6 +107,7 @@ impl<'a> Cpu<'a> {
         let task = &shared.tasks[id.index()];
         task.create(idle, Spec { affinity: crate::Affinity::one(id), ..Spec::default() }, id);
         task.meter.start(now);
+        shared.mailbox(id).load.publish(0, 0, now);
         Self {
             shared,
             tasks: &shared.tasks,
