@@ -16,8 +16,9 @@ pub const NORMAL_WEIGHT: u32 = 1024;
 /// The largest weight; larger ones are taken as this.
 pub const MAX_WEIGHT: u32 = 1 << 24;
 
-/// Fixed point of [`Terms::weighted`]: 2^20 is the inverse of the normal weight.
-const INVERSE_SHIFT: u32 = 20;
+/// Fixed point of [`Terms::weighted`]: 2^32 is the inverse of the normal weight, 2^18 that of the largest, so that
+/// it errs by less than four millionths.
+const INVERSE_SHIFT: u32 = 32;
 
 /// In the word of an affinity: the terms changed. It stands for a first CPU that no machine has.
 const CHANGED: u32 = 1 << 31;
