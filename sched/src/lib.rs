@@ -45,6 +45,8 @@ pub mod config;
 pub mod cpu;
 pub mod cpuset;
 pub mod decay;
+#[cfg(all(test, not(loom)))]
+mod driven;
 pub mod heap;
 pub mod id;
 pub mod inbox;

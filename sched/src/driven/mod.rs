@@ -1,0 +1,9 @@
+//! Whole CPUs in tests: the scheduler's own code on a machine that carries out at once what it decides.
+//!
+//! What must hold of any history is a property here: random histories come from proptest, which shrinks one that
+//! fails to a small one. What once went wrong in another scheduler is a regression, named after the report. (The
+//! simulator's machine has delays and faults besides, loom's has every order of memory; this one is
+//! exact, so that a test may say to the nanosecond what must happen.)
+
+mod machine;
+mod regressions;
