@@ -26,7 +26,8 @@
 //!
 //! [`Shared`] is what all CPUs see: the task table ([`task`]) and a [`mailbox`] for each. [`Cpu`] is what its
 //! owner alone touches: `&mut Cpu` means "this CPU, interrupts off". Tasks that must wait for a time are in
-//! [`timers`]; giving work away is `cpu/balance.rs`, having none is `cpu/idle.rs`.
+//! [`timers`]; giving work away is `cpu/balance.rs`, having none is `cpu/idle.rs`. What threads block on beside
+//! timers is in [`primitives`].
 //!
 //! The crate contains no unsafe code: what crosses CPUs is a slot number and atomics, never a reference. So
 //! the same lines run in the kernel, in the simulator (`cargo xtask sim`), and under the model checker
@@ -56,6 +57,7 @@ pub mod meter;
 mod models;
 pub mod outbox;
 pub mod policy;
+pub mod primitives;
 pub mod queue;
 pub mod reach;
 pub mod shared;

@@ -8,6 +8,20 @@ pub use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 #[cfg(loom)]
 pub use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 
+/// A constructor that is `const` where the atomics' own are: not under the model checker.
+macro_rules! const_new {
+    ($(#[$doc:meta])* pub fn new() -> Self $body:block) => {
+        $(#[$doc])*
+        #[cfg(not(loom))]
+        pub const fn new() -> Self $body
+
+        $(#[$doc])*
+        #[cfg(loom)]
+        pub fn new() -> Self $body
+    };
+}
+pub(crate) use const_new;
+
 /// A counter or measure with a single writer: read and written whole, never read-modify-written.
 ///
 /// The writer is the CPU that owns the value; other CPUs may read it at any time and see some recent value.

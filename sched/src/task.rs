@@ -8,6 +8,7 @@
 use crate::affinity::Affinity;
 use crate::id::{CpuId, TaskId};
 use crate::meter::Meter;
+use crate::primitives::Waiter;
 use crate::state::State;
 use crate::sync::{AtomicBool, AtomicU32, Ordering, Owned};
 use crate::terms::Terms;
@@ -43,6 +44,8 @@ pub struct Task {
     pub(crate) epoch: Owned,
     /// The end of the window in which the task blocked last (owner).
     pub(crate) blocked_in: Owned,
+    /// The task's place among those that wait for a lock or a condition.
+    pub(crate) waiter: Waiter,
     /// Times the task was switched to (owner).
     pub switches: Owned,
     /// Times the task was switched from although it could have gone on (owner).
@@ -83,6 +86,7 @@ impl Task {
             measure: Owned::new(0),
             epoch: Owned::new(0),
             blocked_in: Owned::new(0),
+            waiter: Waiter::new(),
             switches: Owned::new(0),
             preemptions: Owned::new(0),
             migrations: Owned::new(0),

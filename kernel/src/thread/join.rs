@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 
 use alloc::sync::Arc;
 
-use super::{Thread, current, park};
+use super::Thread;
 
 /// Where a thread leaves its result.
 pub(super) struct Packet<T>(UnsafeCell<Option<T>>);
@@ -50,13 +50,7 @@ impl<T> JoinHandle<T> {
     /// # Panics
     /// Never: a thread that panics ends the kernel.
     pub fn join(self) -> T {
-        let completion = &self.thread.0.completion;
-        if !completion.is_done() {
-            completion.expect(current().task());
-        }
-        while !completion.is_done() {
-            park();
-        }
+        self.thread.0.completion.wait();
         self.packet.take().expect("a thread leaves its result before it's done")
     }
 }

@@ -135,16 +135,6 @@ pub fn current() -> Thread {
     thread.expect("threads have a handle; idle tasks and boot have none")
 }
 
-/// The calling thread's place in the scheduler, without the handle.
-#[inline]
-pub fn current_task() -> TaskId {
-    interrupts::disable();
-    // SAFETY: interrupts are off, and this is the only reference.
-    let task = unsafe { Local::here().cpu() }.current();
-    interrupts::enable();
-    task
-}
-
 /// Gives way to another thread of this CPU, if there is one.
 #[inline(never)]
 pub fn yield_now() {

@@ -154,6 +154,12 @@ impl<'a> Cpu<'a> {
         TaskId { slot: self.current, generation: self.running.state.generation() }
     }
 
+    /// The task that runs, and its slot.
+    #[inline]
+    pub fn running_task(&self) -> (u32, &'a Task) {
+        (self.current, self.running)
+    }
+
     /// The slot of the task that runs.
     #[inline]
     pub fn current_slot(&self) -> usize {

@@ -17,9 +17,11 @@
 //! (the `create` that follows). Loom has no interrupts: here they come where the kernel turns them on.
 
 mod cpus;
+mod crowd;
 mod handshake;
 mod inbox;
 mod machine;
+mod primitives;
 mod sets;
 mod stack;
 mod state;

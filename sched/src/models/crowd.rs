@@ -1,0 +1,121 @@
+//! Threads that block on primitives, as loom threads: who parks goes through the real state word.
+
+use core::sync::atomic::{AtomicBool as Unseen, Ordering::SeqCst};
+use std::sync::{Arc, OnceLock};
+use std::vec::Vec;
+
+use loom::thread;
+
+use crate::id::TaskId;
+use crate::primitives::Kernel;
+use crate::state::Woken;
+use crate::task::Task;
+
+/// Whether a thread may go on that was blocked, and how loom is told.
+#[derive(Default)]
+struct Seat {
+    thread: OnceLock<thread::Thread>,
+    resumed: Unseen,
+}
+
+/// Some threads, in the slots from 1 on.
+pub struct Crowd {
+    tasks: Vec<Task>,
+    seats: Vec<Seat>,
+}
+
+impl Crowd {
+    /// A crowd of `threads`.
+    pub fn new(threads: u32) -> Self {
+        let slots = || 0..=threads;
+        let crowd = Self {
+            tasks: slots().map(|_| Task::new()).collect(),
+            seats: slots().map(|_| Seat::default()).collect(),
+        };
+        crowd.tasks.iter().for_each(|task| task.state.create());
+        crowd
+    }
+
+    /// The id of the thread in `slot`.
+    pub fn id(&self, slot: u32) -> TaskId {
+        TaskId { slot, generation: self.tasks[slot as usize].state.generation() }
+    }
+}
+
+/// What a thread of a crowd needs: the crowd, and what its threads share beside that.
+pub struct Scene<T> {
+    /// The threads.
+    pub crowd: Crowd,
+    /// What they work with.
+    pub shared: T,
+}
+
+impl<T: Send + Sync + 'static> Scene<T> {
+    /// A scene with `threads` threads.
+    pub fn new(threads: u32, shared: T) -> Arc<Self> {
+        Arc::new(Self { crowd: Crowd::new(threads), shared })
+    }
+
+    /// Makes the calling loom thread the one in `slot`.
+    pub fn enter(&self, slot: u32) -> Member<'_> {
+        let set = self.crowd.seats[slot as usize].thread.set(thread::current());
+        assert!(set.is_ok(), "a thread starts once");
+        Member { crowd: &self.crowd, slot }
+    }
+
+    /// Runs `body` as the thread in `slot`, on a loom thread of its own.
+    pub fn spawn<R: 'static>(
+        self: &Arc<Self>,
+        slot: u32,
+        body: impl FnOnce(Member<'_>, &T) -> R + 'static,
+    ) -> thread::JoinHandle<R> {
+        let scene = Arc::clone(self);
+        thread::spawn(move || body(scene.enter(slot), &scene.shared))
+    }
+}
+
+/// A thread of a crowd, at work.
+#[derive(Clone, Copy)]
+pub struct Member<'a> {
+    crowd: &'a Crowd,
+    slot: u32,
+}
+
+impl Kernel for Member<'_> {
+    fn current(&self) -> (u32, &Task) {
+        (self.slot, &self.crowd.tasks[self.slot as usize])
+    }
+
+    fn tasks(&self) -> &[Task] {
+        &self.crowd.tasks
+    }
+
+    fn park(&self) {
+        let (state, seat) = (&self.current().1.state, &self.crowd.seats[self.slot as usize]);
+        if state.begin_block() && state.finish_block() {
+            while !seat.resumed.swap(false, SeqCst) {
+                thread::park();
+            }
+        }
+    }
+
+    fn wake(&self, task: TaskId) {
+        if self.crowd.tasks[task.index()].state.wake(task.generation) == Woken::Claimed {
+            let seat = &self.crowd.seats[task.index()];
+            seat.resumed.store(true, SeqCst);
+            seat.thread.get().expect("a thread that blocked has started").unpark();
+        }
+    }
+}
+
+impl Member<'_> {
+    /// Ends, and lets the next tenant have the slot; answers whether that one is undisturbed when `others` are done.
+    pub fn reincarnate(self, others: impl FnOnce()) -> bool {
+        let state = &self.current().1.state;
+        state.exit();
+        state.release();
+        state.create();
+        others();
+        state.begin_block()
+    }
+}

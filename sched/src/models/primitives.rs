@@ -1,0 +1,240 @@
+//! Mutex, condition variable and completion: nobody is in twice, nobody waits for ever, nobody reads what is old.
+
+use std::vec::Vec;
+
+use super::crowd::{Member, Scene};
+use super::explore;
+use crate::primitives::{Completion, Condvar, Kernel, Mutex};
+use crate::sync::Owned;
+
+/// A mutex, a condition variable, and a number under the mutex.
+struct Guarded {
+    mutex: Mutex,
+    changed: Condvar,
+    value: Owned,
+}
+
+impl Guarded {
+    fn new() -> Self {
+        Self { mutex: Mutex::new(), changed: Condvar::new(), value: Owned::new(0) }
+    }
+
+    /// Adds one by a load and a store.
+    fn add(&self, me: Member<'_>) {
+        self.mutex.lock(me);
+        self.value.add(1);
+        self.mutex.unlock(me);
+    }
+
+    /// The same, and tells.
+    fn tell(&self, me: Member<'_>, tell: impl Fn(&Condvar, Member<'_>)) {
+        self.add(me);
+        tell(&self.changed, me);
+    }
+
+    /// Waits until the number is `least` or more.
+    fn wait_for(&self, me: Member<'_>, least: u64) {
+        self.mutex.lock(me);
+        while self.value.get() < least {
+            self.changed.wait(me, &self.mutex);
+        }
+        self.mutex.unlock(me);
+    }
+}
+
+/// Each of `threads` threads adds one to the number `rounds` times.
+fn a_sum_is_right(threads: u32, rounds: u64, preemptions: usize) {
+    explore(preemptions, move || {
+        let scene = Scene::new(threads, Guarded::new());
+        let work = move |me: Member<'_>, shared: &Guarded| (0..rounds).for_each(|_| shared.add(me));
+        let others: Vec<_> = (2..=threads).map(|slot| scene.spawn(slot, work)).collect();
+        work(scene.enter(1), &scene.shared);
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(scene.shared.value.get(), u64::from(threads) * rounds);
+        assert!(scene.shared.mutex.try_lock(), "the lock is free in the end");
+    });
+}
+
+/// Catches: `try_lock` or `join` without Acquire, `unlock`, `call` or `wait` with Relaxed (stale: a sum too small);
+/// `unlock` by a store (race: a waiter sleeps for ever); `hand_over` that frees the lock besides, or doesn't clear
+/// QUEUED (two are in; or the lock is never free again).
+#[test]
+fn two_threads_take_turns_under_a_mutex() {
+    a_sum_is_right(2, 2, 4);
+}
+
+/// Catches: the same; `join` without Release or `take_list` without Acquire (stale link: a waiter is forgotten);
+/// `take_list` that keeps the last one only; `join` that drops QUEUED.
+#[test]
+fn three_threads_take_turns_under_a_mutex() {
+    a_sum_is_right(3, 1, 3);
+}
+
+/// Someone wakes a thread that waits for the lock.
+///
+/// Catches: `Waiter::wait` that parks once, whatever woke it (two are in).
+#[test]
+fn a_wake_for_another_reason_gives_nobody_the_lock() {
+    explore(3, || {
+        let scene = Scene::new(3, Guarded::new());
+        let first = scene.crowd.id(1);
+        let rival = scene.spawn(2, |me, shared| shared.add(me));
+        let stray = scene.spawn(3, move |me, _| me.wake(first));
+        scene.shared.add(scene.enter(1));
+        rival.join().unwrap();
+        stray.join().unwrap();
+        assert_eq!(scene.shared.value.get(), 2);
+    });
+}
+
+/// A thread that was handed the lock may be gone, and its slot another's, before the old holder wakes it.
+///
+/// Catches: `call` that reads the generation after its store (the next tenant is woken).
+#[test]
+fn a_late_wake_for_a_lock_reaches_nobody_else() {
+    explore(4, || {
+        let scene = Scene::new(2, Guarded::new());
+        let holder = scene.spawn(1, |me, shared| shared.add(me));
+        let me = scene.enter(2);
+        scene.shared.add(me);
+        assert!(me.reincarnate(|| holder.join().unwrap()), "the next tenant has the last one's permit");
+    });
+}
+
+/// Whose number changes under the mutex, and who is told afterwards.
+fn waiters_go_on(waiters: u32, preemptions: usize, tell: fn(&Condvar, Member<'_>)) {
+    explore(preemptions, move || {
+        let scene = Scene::new(waiters + 1, Guarded::new());
+        let others: Vec<_> = (2..=waiters + 1)
+            .map(|slot| scene.spawn(slot, move |me, shared| shared.wait_for(me, 1)))
+            .collect();
+        scene.shared.tell(scene.enter(1), tell);
+        for other in others {
+            other.join().unwrap();
+        }
+    });
+}
+
+/// Catches: `wait` that unlocks the mutex before it's in the list, `notify` that calls nobody or wakes without a call
+/// (parked for ever); `wait` that doesn't lock again.
+#[test]
+fn a_notification_is_not_lost() {
+    waiters_go_on(1, 4, |changed, me| changed.notify_one(me));
+}
+
+/// Catches: the same; `pop` that forgets the next one, or leaves `last`; `notify_all` that tells one.
+#[test]
+fn a_notification_for_all_reaches_all() {
+    waiters_go_on(2, 2, |changed, me| changed.notify_all(me));
+}
+
+/// Two wait for a token each, two bring one each and tell one.
+///
+/// Catches: `push` that overwrites `first`, or doesn't link (a waiter is forgotten).
+#[test]
+fn each_token_reaches_someone_who_waits() {
+    explore(2, || {
+        let scene = Scene::new(3, Guarded::new());
+        let others: Vec<_> = (2..=3)
+            .map(|slot| {
+                scene.spawn(slot, |me, shared: &Guarded| {
+                    shared.mutex.lock(me);
+                    while shared.value.get() == 0 {
+                        shared.changed.wait(me, &shared.mutex);
+                    }
+                    shared.value.set(shared.value.get() - 1);
+                    shared.mutex.unlock(me);
+                })
+            })
+            .collect();
+        let me = scene.enter(1);
+        scene.shared.tell(me, |changed, me| changed.notify_one(me));
+        scene.shared.tell(me, |changed, me| changed.notify_one(me));
+        for other in others {
+            other.join().unwrap();
+        }
+        assert_eq!(scene.shared.value.get(), 0);
+    });
+}
+
+/// Someone wakes a thread that waits for a condition: it may look, but stays in the list until it's notified.
+///
+/// Catches: `Waiter::wait` that parks once (its waiter is used for the mutex while it's still in the list: a thread is
+/// parked for ever, or in twice).
+#[test]
+fn a_wake_for_another_reason_leaves_the_list_whole() {
+    explore(2, || {
+        let scene = Scene::new(3, Guarded::new());
+        let first = scene.crowd.id(1);
+        let teller = scene.spawn(2, |me, shared: &Guarded| {
+            shared.tell(me, |changed, me| changed.notify_one(me));
+        });
+        let stray = scene.spawn(3, move |me, shared: &Guarded| {
+            me.wake(first);
+            shared.add(me);
+        });
+        let me = scene.enter(1);
+        scene.shared.wait_for(me, 1);
+        teller.join().unwrap();
+        stray.join().unwrap();
+        assert_eq!(scene.shared.value.get(), 2);
+    });
+}
+
+/// A thread's result, and its end.
+struct Ending {
+    completion: Completion,
+    result: Owned,
+}
+
+/// Catches: `finish` without Release, `is_done` with Relaxed (stale result); `finish` by a load and a store, `wait`
+/// that stores, or that parks before it says who waits (parked for ever).
+#[test]
+fn a_joiner_sees_the_result() {
+    explore(5, || {
+        let ending = Ending { completion: Completion::new(), result: Owned::new(0) };
+        let scene = Scene::new(2, ending);
+        let worker = scene.spawn(2, |me, shared: &Ending| {
+            shared.result.set(7);
+            shared.completion.finish(me);
+        });
+        scene.shared.completion.wait(scene.enter(1));
+        assert_eq!(scene.shared.result.get(), 7);
+        worker.join().unwrap();
+    });
+}
+
+/// Catches: `wait` that parks once, whatever woke it (stale result).
+#[test]
+fn a_wake_for_another_reason_ends_no_join() {
+    explore(4, || {
+        let ending = Ending { completion: Completion::new(), result: Owned::new(0) };
+        let scene = Scene::new(3, ending);
+        let first = scene.crowd.id(1);
+        let worker = scene.spawn(2, |me, shared: &Ending| {
+            shared.result.set(7);
+            shared.completion.finish(me);
+        });
+        let stray = scene.spawn(3, move |me, _| me.wake(first));
+        scene.shared.completion.wait(scene.enter(1));
+        assert_eq!(scene.shared.result.get(), 7);
+        worker.join().unwrap();
+        stray.join().unwrap();
+    });
+}
+
+/// The joiner may be gone, and its slot another's, before the wake reaches it.
+///
+/// Catches: an id without its generation (the next tenant is woken).
+#[test]
+fn a_late_wake_for_a_joiner_reaches_nobody_else() {
+    explore(5, || {
+        let scene = Scene::new(2, Completion::new());
+        let worker = scene.spawn(2, |me, end: &Completion| end.finish(me));
+        let me = scene.enter(1);
+        scene.shared.wait(me);
+        assert!(me.reincarnate(|| worker.join().unwrap()), "the next tenant has the last one's permit");
+    });
+}
