@@ -22,6 +22,20 @@ macro_rules! const_new {
 }
 pub(crate) use const_new;
 
+/// A relaxed store to a word that others read, modify and write.
+///
+/// C11 orders it with their accesses, loom doesn't: it would let the storing thread read back what a compare-and-swap
+/// wrote that came before. A swap is a store to everyone but loom.
+macro_rules! overwrite {
+    ($word:expr, $value:expr) => {{
+        #[cfg(not(loom))]
+        $word.store($value, $crate::sync::Ordering::Relaxed);
+        #[cfg(loom)]
+        $word.swap($value, $crate::sync::Ordering::Relaxed);
+    }};
+}
+pub(crate) use overwrite;
+
 /// A counter or measure with a single writer: read and written whole, never read-modify-written.
 ///
 /// The writer is the CPU that owns the value; other CPUs may read it at any time and see some recent value.

@@ -8,7 +8,7 @@
 
 use crate::affinity::Affinity;
 use crate::id::CpuId;
-use crate::sync::{AtomicU32, AtomicU64, Ordering, Owned};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, Owned, overwrite};
 
 /// The weight of a task of normal priority. A task of twice the weight gets twice the CPU time.
 pub const NORMAL_WEIGHT: u32 = 1024;
@@ -55,9 +55,9 @@ impl Terms {
     /// The terms of a new tenant. Only who fills the slot.
     pub fn reset(&self, generation: u32, weight: u32, affinity: Affinity) {
         let weight = weight.clamp(1, MAX_WEIGHT);
-        self.wanted_affinity.store(tagged(generation, affinity.to_word()), Ordering::Relaxed);
-        self.wanted_weight.store(tagged(generation, weight), Ordering::Relaxed);
-        self.affinity.store(affinity.to_word(), Ordering::Relaxed);
+        overwrite!(self.wanted_affinity, tagged(generation, affinity.to_word()));
+        overwrite!(self.wanted_weight, tagged(generation, weight));
+        overwrite!(self.affinity, affinity.to_word());
         self.apply(weight, affinity);
     }
 

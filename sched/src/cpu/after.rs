@@ -53,3 +53,23 @@ impl Cpu<'_> {
         if self.is_idle() || self.must_reschedule() { After::Reschedule } else { After::Run }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::cpu::tests::{run, start};
+    use crate::{Affinity, Config, Cpu, CpuId, Nanos, Reason, Shared, WakeOutcome};
+
+    /// Catches: `part` that leaves a note of what it did, so that the next switch blocks whoever it leaves.
+    #[test]
+    fn a_block_is_completed_once() {
+        let shared = Shared::new(1, 3, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        start(&mut cpu, 3, Affinity::ANY);
+        let _ = run(&mut cpu, 10, Reason::Block);
+        let runner = cpu.current();
+        let _ = run(&mut cpu, 20, Reason::Yield);
+        assert_ne!(cpu.current(), runner);
+        assert!(!shared.task(runner.index()).is_blocked());
+        assert_eq!(cpu.wake_at_once(runner, Nanos(30)), WakeOutcome::Already);
+    }
+}

@@ -97,3 +97,23 @@ impl Cpu<'_> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::attention::Notice;
+    use crate::cpu::tests::{run, start};
+    use crate::{Affinity, Config, Cpu, CpuId, Nanos, Reason, Shared};
+
+    /// Catches: `leave_idle` that doesn't publish: whoever wakes a task would take the CPU for an idle one.
+    #[test]
+    fn a_cpu_that_runs_a_task_says_so() {
+        let shared = Shared::new(1, 1, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        start(&mut cpu, 1, Affinity::ANY);
+        let said = || shared.mailbox(CpuId(0)).attention.peek();
+        assert!(matches!(said(), Notice::Busy(_)), "{:?}", said());
+        let _ = run(&mut cpu, 10, Reason::Block);
+        cpu.enter_idle(Nanos(10));
+        assert_eq!(said(), Notice::Polling);
+    }
+}

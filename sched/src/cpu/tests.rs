@@ -9,12 +9,12 @@ use crate::config::Config;
 
 const MS: u64 = 1_000_000;
 
-fn spec(affinity: Affinity) -> Spec {
+pub(super) fn spec(affinity: Affinity) -> Spec {
     Spec { affinity, ..Spec::default() }
 }
 
 /// Starts `count` tasks on the CPU, which may run where `affinity` says, and lets it look once.
-fn start(cpu: &mut Cpu<'_>, count: usize, affinity: Affinity) -> Vec<TaskId> {
+pub(super) fn start(cpu: &mut Cpu<'_>, count: usize, affinity: Affinity) -> Vec<TaskId> {
     let shared = cpu.shared();
     let tasks: Vec<TaskId> = (0..count)
         .map(|number| {
@@ -28,7 +28,7 @@ fn start(cpu: &mut Cpu<'_>, count: usize, affinity: Affinity) -> Vec<TaskId> {
 }
 
 /// One decision and, if it's a switch, its completion.
-fn run(cpu: &mut Cpu<'_>, now: u64, reason: Reason) -> (Decision, After) {
+pub(super) fn run(cpu: &mut Cpu<'_>, now: u64, reason: Reason) -> (Decision, After) {
     let decision = cpu.reschedule(Nanos(now), reason);
     let after = if decision.next == Next::Stay { After::Run } else { cpu.switched() };
     (decision, after)

@@ -66,11 +66,12 @@ impl Cpu<'_> {
     }
 
     /// The rest of a [`Cpu::wake`] by a thread, mostly of a task that ran on this CPU last: whether it stays here,
-    /// and then whether to reschedule.
+    /// and then whether to reschedule. `None`, and nothing was done, if it might be better off elsewhere.
     #[inline(always)]
     pub fn take_claimed(&mut self, id: TaskId, now: Nanos) -> Option<bool> {
         let task = self.task(id.slot);
-        if self.place(task) != self.id || !task.terms.admit(self.id) {
+        let may_go = task.is_movable() && self.shared.idle.any();
+        if may_go || task.cpu() != self.id || !task.terms.admit(self.id) {
             return None;
         }
         // A thread wakes, so the idle task doesn't run.
@@ -91,6 +92,19 @@ impl Cpu<'_> {
             Woken::Claimed => self.send(id.slot, task, false, now),
             Woken::Noticed => WakeOutcome::Already,
             Woken::Gone => WakeOutcome::Gone,
+        }
+    }
+
+    /// A whole [`Cpu::wake`] by a thread, for callers to whom its parts are one.
+    pub fn wake_at_once(&mut self, id: TaskId, now: Nanos) -> WakeOutcome {
+        let rest = match self.wake(id) {
+            Ok(outcome) => return outcome,
+            Err(rest) => rest,
+        };
+        let stays = if rest == Rest::Claimed { self.take_claimed(id, now) } else { None };
+        match stays {
+            Some(preempt) => WakeOutcome::Local { preempt },
+            None => self.wake_rest(id, rest, now),
         }
     }
 
@@ -219,5 +233,46 @@ impl Cpu<'_> {
         }
         self.mailbox.stats.kicks_sent.add(1);
         WakeOutcome::Kick(target)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::cpu::tests::{run, spec, start};
+    use crate::{Affinity, Config, Reason, Shared};
+
+    fn two_cpus(shared: &Shared) -> [Cpu<'_>; 2] {
+        [0, 1].map(|id| Cpu::new(shared, CpuId(id), Nanos(0)))
+    }
+
+    /// Catches: `take_claimed` that claims the idle CPU and leaves the task to `wake_rest`, which claims another.
+    #[test]
+    fn a_woken_task_goes_to_the_idle_cpu_and_not_behind_a_busy_one() {
+        let shared = Shared::new(2, 8, Config::default());
+        let [mut here, mut there] = two_cpus(&shared);
+        let sleeper = start(&mut here, 1, Affinity::ANY)[0];
+        let _ = run(&mut here, 10, Reason::Block);
+        let _ = here.start(shared.create(7, spec(Affinity::one(CpuId(0))), CpuId(0)), Nanos(10));
+        let _ = run(&mut here, 10, Reason::Preempt);
+        there.enter_idle(Nanos(20));
+        assert_eq!(here.wake_at_once(sleeper, Nanos(30)), WakeOutcome::Noticed);
+        assert_eq!((here.waiting(), there.has_work()), (0, true));
+    }
+
+    /// Catches: `keep` that doesn't look at where a task may run.
+    #[test]
+    fn a_sleeper_that_was_sent_away_wakes_up_there() {
+        let shared = Shared::new(2, 8, Config::default());
+        let [mut here, mut there] = two_cpus(&shared);
+        let sleeper = start(&mut here, 1, Affinity::ANY)[0];
+        here.set_timer(Nanos(1_000));
+        let _ = run(&mut here, 10, Reason::Block);
+        let _ = there.set_affinity(sleeper, Affinity::one(CpuId(1)), Nanos(20));
+        here.timer_fired();
+        let _ = run(&mut here, 1_000, Reason::Preempt);
+        let _ = run(&mut there, 1_000, Reason::Preempt);
+        assert!(here.is_idle());
+        assert_eq!(there.current(), sleeper);
     }
 }

@@ -43,15 +43,15 @@ impl Crowd {
 }
 
 /// What a thread of a crowd needs: the crowd, and what its threads share beside that.
-pub struct Scene<T> {
+pub struct Session<T> {
     /// The threads.
     pub crowd: Crowd,
     /// What they work with.
     pub shared: T,
 }
 
-impl<T: Send + Sync + 'static> Scene<T> {
-    /// A scene with `threads` threads.
+impl<T: Send + Sync + 'static> Session<T> {
+    /// A session of `threads` threads.
     pub fn new(threads: u32, shared: T) -> Arc<Self> {
         Arc::new(Self { crowd: Crowd::new(threads), shared })
     }
@@ -69,8 +69,8 @@ impl<T: Send + Sync + 'static> Scene<T> {
         slot: u32,
         body: impl FnOnce(Member<'_>, &T) -> R + 'static,
     ) -> thread::JoinHandle<R> {
-        let scene = Arc::clone(self);
-        thread::spawn(move || body(scene.enter(slot), &scene.shared))
+        let session = Arc::clone(self);
+        thread::spawn(move || body(session.enter(slot), &session.shared))
     }
 }
 

@@ -131,7 +131,7 @@ impl<'a> Host<'a> {
 
     /// Wakes a task the way the kernel does.
     pub fn wake(&mut self, task: TaskId) {
-        let outcome = self.cpu.wake(task).unwrap_or_else(|rest| self.cpu.wake_rest(task, rest, self.now));
+        let outcome = self.cpu.wake_at_once(task, self.now);
         self.follow(outcome);
     }
 

@@ -16,12 +16,15 @@
 //! the order: the Release of `State::claim` (the inbox that the claimer posts to) and that of `State::release`
 //! (the `create` that follows). Loom has no interrupts: here they come where the kernel turns them on.
 
+mod controls;
 mod cpus;
 mod crowd;
 mod handshake;
 mod inbox;
 mod machine;
 mod primitives;
+mod pull;
+mod scene;
 mod sets;
 mod stack;
 mod state;

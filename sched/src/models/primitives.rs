@@ -2,7 +2,7 @@
 
 use std::vec::Vec;
 
-use super::crowd::{Member, Scene};
+use super::crowd::{Member, Session};
 use super::explore;
 use crate::primitives::{Completion, Condvar, Kernel, Mutex};
 use crate::sync::Owned;
@@ -45,15 +45,15 @@ impl Guarded {
 /// Each of `threads` threads adds one to the number `rounds` times.
 fn a_sum_is_right(threads: u32, rounds: u64, preemptions: usize) {
     explore(preemptions, move || {
-        let scene = Scene::new(threads, Guarded::new());
+        let session = Session::new(threads, Guarded::new());
         let work = move |me: Member<'_>, shared: &Guarded| (0..rounds).for_each(|_| shared.add(me));
-        let others: Vec<_> = (2..=threads).map(|slot| scene.spawn(slot, work)).collect();
-        work(scene.enter(1), &scene.shared);
+        let others: Vec<_> = (2..=threads).map(|slot| session.spawn(slot, work)).collect();
+        work(session.enter(1), &session.shared);
         for other in others {
             other.join().unwrap();
         }
-        assert_eq!(scene.shared.value.get(), u64::from(threads) * rounds);
-        assert!(scene.shared.mutex.try_lock(), "the lock is free in the end");
+        assert_eq!(session.shared.value.get(), u64::from(threads) * rounds);
+        assert!(session.shared.mutex.try_lock(), "the lock is free in the end");
     });
 }
 
@@ -78,14 +78,14 @@ fn three_threads_take_turns_under_a_mutex() {
 #[test]
 fn a_wake_for_another_reason_gives_nobody_the_lock() {
     explore(3, || {
-        let scene = Scene::new(3, Guarded::new());
-        let first = scene.crowd.id(1);
-        let rival = scene.spawn(2, |me, shared| shared.add(me));
-        let stray = scene.spawn(3, move |me, _| me.wake(first));
-        scene.shared.add(scene.enter(1));
+        let session = Session::new(3, Guarded::new());
+        let first = session.crowd.id(1);
+        let rival = session.spawn(2, |me, shared| shared.add(me));
+        let stray = session.spawn(3, move |me, _| me.wake(first));
+        session.shared.add(session.enter(1));
         rival.join().unwrap();
         stray.join().unwrap();
-        assert_eq!(scene.shared.value.get(), 2);
+        assert_eq!(session.shared.value.get(), 2);
     });
 }
 
@@ -95,10 +95,10 @@ fn a_wake_for_another_reason_gives_nobody_the_lock() {
 #[test]
 fn a_late_wake_for_a_lock_reaches_nobody_else() {
     explore(4, || {
-        let scene = Scene::new(2, Guarded::new());
-        let holder = scene.spawn(1, |me, shared| shared.add(me));
-        let me = scene.enter(2);
-        scene.shared.add(me);
+        let session = Session::new(2, Guarded::new());
+        let holder = session.spawn(1, |me, shared| shared.add(me));
+        let me = session.enter(2);
+        session.shared.add(me);
         assert!(me.reincarnate(|| holder.join().unwrap()), "the next tenant has the last one's permit");
     });
 }
@@ -106,11 +106,11 @@ fn a_late_wake_for_a_lock_reaches_nobody_else() {
 /// Whose number changes under the mutex, and who is told afterwards.
 fn waiters_go_on(waiters: u32, preemptions: usize, tell: fn(&Condvar, Member<'_>)) {
     explore(preemptions, move || {
-        let scene = Scene::new(waiters + 1, Guarded::new());
+        let session = Session::new(waiters + 1, Guarded::new());
         let others: Vec<_> = (2..=waiters + 1)
-            .map(|slot| scene.spawn(slot, move |me, shared| shared.wait_for(me, 1)))
+            .map(|slot| session.spawn(slot, move |me, shared| shared.wait_for(me, 1)))
             .collect();
-        scene.shared.tell(scene.enter(1), tell);
+        session.shared.tell(session.enter(1), tell);
         for other in others {
             other.join().unwrap();
         }
@@ -136,10 +136,10 @@ fn a_notification_for_all_reaches_all() {
 #[test]
 fn each_token_reaches_someone_who_waits() {
     explore(2, || {
-        let scene = Scene::new(3, Guarded::new());
+        let session = Session::new(3, Guarded::new());
         let others: Vec<_> = (2..=3)
             .map(|slot| {
-                scene.spawn(slot, |me, shared: &Guarded| {
+                session.spawn(slot, |me, shared: &Guarded| {
                     shared.mutex.lock(me);
                     while shared.value.get() == 0 {
                         shared.changed.wait(me, &shared.mutex);
@@ -149,13 +149,13 @@ fn each_token_reaches_someone_who_waits() {
                 })
             })
             .collect();
-        let me = scene.enter(1);
-        scene.shared.tell(me, |changed, me| changed.notify_one(me));
-        scene.shared.tell(me, |changed, me| changed.notify_one(me));
+        let me = session.enter(1);
+        session.shared.tell(me, |changed, me| changed.notify_one(me));
+        session.shared.tell(me, |changed, me| changed.notify_one(me));
         for other in others {
             other.join().unwrap();
         }
-        assert_eq!(scene.shared.value.get(), 0);
+        assert_eq!(session.shared.value.get(), 0);
     });
 }
 
@@ -166,20 +166,20 @@ fn each_token_reaches_someone_who_waits() {
 #[test]
 fn a_wake_for_another_reason_leaves_the_list_whole() {
     explore(2, || {
-        let scene = Scene::new(3, Guarded::new());
-        let first = scene.crowd.id(1);
-        let teller = scene.spawn(2, |me, shared: &Guarded| {
+        let session = Session::new(3, Guarded::new());
+        let first = session.crowd.id(1);
+        let teller = session.spawn(2, |me, shared: &Guarded| {
             shared.tell(me, |changed, me| changed.notify_one(me));
         });
-        let stray = scene.spawn(3, move |me, shared: &Guarded| {
+        let stray = session.spawn(3, move |me, shared: &Guarded| {
             me.wake(first);
             shared.add(me);
         });
-        let me = scene.enter(1);
-        scene.shared.wait_for(me, 1);
+        let me = session.enter(1);
+        session.shared.wait_for(me, 1);
         teller.join().unwrap();
         stray.join().unwrap();
-        assert_eq!(scene.shared.value.get(), 2);
+        assert_eq!(session.shared.value.get(), 2);
     });
 }
 
@@ -195,13 +195,13 @@ struct Ending {
 fn a_joiner_sees_the_result() {
     explore(5, || {
         let ending = Ending { completion: Completion::new(), result: Owned::new(0) };
-        let scene = Scene::new(2, ending);
-        let worker = scene.spawn(2, |me, shared: &Ending| {
+        let session = Session::new(2, ending);
+        let worker = session.spawn(2, |me, shared: &Ending| {
             shared.result.set(7);
             shared.completion.finish(me);
         });
-        scene.shared.completion.wait(scene.enter(1));
-        assert_eq!(scene.shared.result.get(), 7);
+        session.shared.completion.wait(session.enter(1));
+        assert_eq!(session.shared.result.get(), 7);
         worker.join().unwrap();
     });
 }
@@ -211,15 +211,15 @@ fn a_joiner_sees_the_result() {
 fn a_wake_for_another_reason_ends_no_join() {
     explore(4, || {
         let ending = Ending { completion: Completion::new(), result: Owned::new(0) };
-        let scene = Scene::new(3, ending);
-        let first = scene.crowd.id(1);
-        let worker = scene.spawn(2, |me, shared: &Ending| {
+        let session = Session::new(3, ending);
+        let first = session.crowd.id(1);
+        let worker = session.spawn(2, |me, shared: &Ending| {
             shared.result.set(7);
             shared.completion.finish(me);
         });
-        let stray = scene.spawn(3, move |me, _| me.wake(first));
-        scene.shared.completion.wait(scene.enter(1));
-        assert_eq!(scene.shared.result.get(), 7);
+        let stray = session.spawn(3, move |me, _| me.wake(first));
+        session.shared.completion.wait(session.enter(1));
+        assert_eq!(session.shared.result.get(), 7);
         worker.join().unwrap();
         stray.join().unwrap();
     });
@@ -231,10 +231,10 @@ fn a_wake_for_another_reason_ends_no_join() {
 #[test]
 fn a_late_wake_for_a_joiner_reaches_nobody_else() {
     explore(5, || {
-        let scene = Scene::new(2, Completion::new());
-        let worker = scene.spawn(2, |me, end: &Completion| end.finish(me));
-        let me = scene.enter(1);
-        scene.shared.wait(me);
+        let session = Session::new(2, Completion::new());
+        let worker = session.spawn(2, |me, end: &Completion| end.finish(me));
+        let me = session.enter(1);
+        session.shared.wait(me);
         assert!(me.reincarnate(|| worker.join().unwrap()), "the next tenant has the last one's permit");
     });
 }

@@ -270,7 +270,7 @@ impl World<'_> {
     fn wake(&mut self, cpu: usize, other: usize) -> bool {
         let now = self.local(cpu);
         let (task, scheduler) = (self.threads[other].task, &mut self.cpus[cpu].sched);
-        let outcome = scheduler.wake(task).unwrap_or_else(|rest| scheduler.wake_rest(task, rest, now));
+        let outcome = scheduler.wake_at_once(task, now);
         let woken = &mut self.threads[other];
         if woken.doing == Doing::Parked {
             // Whatever the scheduler says: if it's now nowhere, the wakeup is lost.

@@ -1,0 +1,148 @@
+//! Controls: another affinity for a task, whatever it does just then, and whoever else has a wish.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::explore;
+use super::machine::Host;
+use super::scene::{NOW, Scene, start};
+use crate::affinity::Affinity;
+use crate::cpu::Reason;
+use crate::id::{CpuId, TaskId};
+use crate::task::NORMAL_WEIGHT;
+
+fn only(cpu: u32) -> Affinity {
+    Affinity::one(CpuId(cpu))
+}
+
+/// Sends a task to `cpu`.
+fn bind(host: &mut Host<'_>, task: TaskId, cpu: u32) {
+    let outcome = host.cpu.set_affinity(task, only(cpu), NOW);
+    host.follow(outcome);
+}
+
+/// A task that waits to be sent to CPU 1, where it ends.
+fn until_there(host: &mut Host<'_>) {
+    if host.cpu.id() == CpuId(1) {
+        host.machine.finish();
+    } else {
+        host.wait();
+    }
+}
+
+/// CPU 1 binds a task that parks or runs on CPU 0 to itself, and wakes it in case it parks.
+///
+/// Catches: `choose` that doesn't look at the terms, `take_in` that keeps whatever comes, `part` that forgets a
+/// task that moves, `pursue` or `enforce` that ignores a running task (all: parked for ever); a task posted on by
+/// `reschedule`, before its context is saved.
+#[test]
+fn a_task_that_is_bound_elsewhere_gets_there() {
+    explore(3, || {
+        let scene = Scene::new(2, 1);
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        let task = start(&mut host, 2, Affinity::ANY);
+        let run = |scene: &Scene, host: &mut Host<'_>| {
+            if host.cpu.id() == CpuId(1) || scene.conditions[0].get() == 0 {
+                scene.park(host);
+            } else {
+                host.wait();
+            }
+        };
+        let bind = move |scene: &Scene, host: &mut Host<'_>| {
+            bind(host, task, 1);
+            scene.conditions[0].set(1);
+            host.wake(task);
+        };
+        let binder = scene.spawn_after(1, bind, run);
+        host.serve(|host| run(&scene, host));
+        binder.join().unwrap();
+    });
+}
+
+/// A task is parked on CPU 0, which wakes it, while CPU 1 binds it to itself.
+///
+/// Catches: `want` that doesn't mark, `take_claimed` or `keep` that doesn't look at the mark (the task runs on CPU 0
+/// for ever).
+#[test]
+fn a_task_that_is_bound_while_it_is_woken_gets_there() {
+    explore(3, || {
+        let scene = Scene::new(2, 1);
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        let task = start(&mut host, 2, only(0));
+        host.step(Reason::Block);
+        let binder = scene.spawn_after(1, move |_, host| bind(host, task, 1), |_, host| until_there(host));
+        host.wake(task);
+        host.serve(until_there);
+        binder.join().unwrap();
+    });
+}
+
+/// CPU 1 has run dry and is given a task by CPU 0, which binds it to itself at the same time: it's on its way, or
+/// there already.
+///
+/// Catches: no fence in `pursue` or in `welcome`, `welcome` after the look at the terms (stale or race: the task
+/// stays on CPU 1).
+#[test]
+fn a_task_that_is_bound_while_it_moves_comes_back() {
+    explore(3, || {
+        let scene = Scene::new(2, 1);
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        let task = start(&mut host, 2, only(1));
+        let run = |scene: &Scene, host: &mut Host<'_>| {
+            if host.cpu.id() == CpuId(0) { scene.machine.finish() } else { host.wait() }
+        };
+        let guest = scene.spawn(1, run);
+        bind(&mut host, task, 0);
+        host.serve(|host| run(&scene, host));
+        guest.join().unwrap();
+    });
+}
+
+/// A task of CPU 0 is sent to CPU 1 by that CPU, and to CPU 2 by CPU 2: the later wish counts.
+///
+/// Catches: `post_news` that doesn't post although the news on its way was taken, `take_news` that clears the flag
+/// after it pursued (race: the later wish is overlooked), `renew` that reads the wish before it clears the mark.
+#[test]
+fn of_two_wishes_the_last_one_holds() {
+    explore(2, || {
+        let scene = Scene::new(2, 1);
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        let task = start(&mut host, 2, only(0));
+        let binder = scene.spawn_after(
+            1,
+            move |scene: &Scene, host: &mut Host<'_>| {
+                bind(host, task, 0);
+                let outcome = host.cpu.set_weight(task, 2 * NORMAL_WEIGHT, NOW);
+                host.follow(outcome);
+                bind(host, task, 1);
+                scene.conditions[0].set(1);
+            },
+            |_, host| until_there(host),
+        );
+        host.serve(until_there);
+        binder.join().unwrap();
+        assert_eq!(scene.machine.shared.task(2).weight(), 2 * NORMAL_WEIGHT);
+    });
+}
+
+/// A task of CPU 0 ends, and its slot gets another tenant, while CPU 1 sends the first one to itself.
+///
+/// Catches: `want` that doesn't look at the generation, or writes by a load and a store (the next tenant moves).
+#[test]
+fn a_late_wish_leaves_the_next_tenant_alone() {
+    explore(3, || {
+        let scene = Scene::new(2, 1);
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        let first = start(&mut host, 2, only(0));
+        let theirs = Arc::clone(&scene);
+        let binder = thread::spawn(move || bind(&mut Host::new(&theirs.machine, 1, NOW), first, 1));
+        host.step(Reason::Exit);
+        start(&mut host, 2, only(0));
+        host.open();
+        binder.join().unwrap();
+        host.open();
+        host.step(Reason::Preempt);
+        assert_eq!((host.cpu.current_slot(), scene.unseen(CpuId(1))), (2, 0), "the next tenant was moved");
+    });
+}
