@@ -38,7 +38,7 @@ fn until_there(host: &mut Host<'_>) {
 /// `reschedule`, before its context is saved.
 #[test]
 fn a_task_that_is_bound_elsewhere_gets_there() {
-    explore(3, || {
+    explore(2, || {
         let scene = Scene::new(2, 1);
         let mut host = Host::new(&scene.machine, 0, NOW);
         let task = start(&mut host, 2, Affinity::ANY);

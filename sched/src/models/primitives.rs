@@ -66,7 +66,7 @@ fn two_threads_take_turns_under_a_mutex() {
 }
 
 /// Catches: the same; `join` without Release or `take_list` without Acquire (stale link: a waiter is forgotten);
-/// `take_list` that keeps the last one only; `join` that drops QUEUED.
+/// `take_list` that keeps the last one only, or doesn't set QUEUED.
 #[test]
 fn three_threads_take_turns_under_a_mutex() {
     a_sum_is_right(3, 1, 3);

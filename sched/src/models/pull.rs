@@ -27,7 +27,7 @@ fn run(_: &Scene, host: &mut Host<'_>) {
 /// looking before it enters its set, an idle CPU that doesn't ask, an overloaded one that ignores a kick.
 #[test]
 fn no_cpu_idles_while_a_task_waits_elsewhere() {
-    explore(3, || {
+    explore(2, || {
         let scene = Scene::new(2, 2);
         busy_so_far(&scene);
         let dry = scene.spawn(1, run);
