@@ -121,12 +121,14 @@ impl Cpu<'_> {
         self.pop().unwrap_or(self.id.0)
     }
 
-    /// The first waiting task in the running one's place, whatever their order.
+    /// The first waiting task in the running one's place, whatever their order, unless the policy forbids it.
     #[inline(always)]
     fn give_way(&mut self, now: Nanos) -> u32 {
         match self.queue.first() {
-            None => self.current,
-            Some((key, _)) => self.exchange(Arrival::Yielded(key), now),
+            Some((key, _)) if self.policy.may_give_way(self.running, key) => {
+                self.exchange(Arrival::Yielded(key), now)
+            }
+            _ => self.current,
         }
     }
 

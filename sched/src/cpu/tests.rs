@@ -215,3 +215,20 @@ fn virtual_times_that_drifted_apart_are_brought_together_before_a_task_moves() {
     let mine = here.virtual_time().expect("a loop runs here");
     assert!(theirs.saturating_sub(mine) < 1_000 * MS, "{} ms apart", (theirs - mine) / MS);
 }
+
+#[test]
+fn by_priority_a_yield_goes_to_equals_only() {
+    let config = Config { policy: crate::policy::PolicyKind::Priority, ..Config::default() };
+    let shared = Shared::new(1, 8, config);
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    start(&mut cpu, 1, Affinity::ANY);
+    let heavy = |slot| shared.create(slot, Spec { weight: 4096, ..Spec::default() }, CpuId(0));
+    let (one, other) = (heavy(6), heavy(7));
+    let _ = cpu.start(one, Nanos(1));
+    let _ = run(&mut cpu, 1, Reason::Preempt);
+    let _ = run(&mut cpu, 2, Reason::Yield);
+    assert_eq!(cpu.current(), one, "the other one that waits is lighter");
+    let _ = cpu.start(other, Nanos(3));
+    let _ = run(&mut cpu, 4, Reason::Yield);
+    assert_eq!(cpu.current(), other);
+}

@@ -80,6 +80,11 @@ pub trait Policy {
     /// Whether a task that just arrived with `key` must run at once.
     fn preempts(&self, key: u64, running: Running<'_>) -> bool;
 
+    /// Whether the running task may yield to the one that waits with the least key.
+    fn may_give_way(&self, _running: &Task, _least_key: u64) -> bool {
+        true
+    }
+
     /// Called when an arrival preempts the running task.
     fn preempted_by(&mut self, _arrival: &Task) {}
 
@@ -200,6 +205,11 @@ impl Policy for AnyPolicy {
     #[inline(always)]
     fn preempts(&self, key: u64, running: Running<'_>) -> bool {
         delegate!(self, policy => policy.preempts(key, running))
+    }
+
+    #[inline(always)]
+    fn may_give_way(&self, running: &Task, least_key: u64) -> bool {
+        delegate!(self, policy => policy.may_give_way(running, least_key))
     }
 
     #[inline]

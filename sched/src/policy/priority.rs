@@ -47,6 +47,12 @@ impl Policy for Priority {
         }
     }
 
+    /// Only to its equals: a lighter one would run until the timer that's armed already, slices later.
+    #[inline]
+    fn may_give_way(&self, running: &Task, least_key: u64) -> bool {
+        least_key >> 32 <= rank(running)
+    }
+
     #[inline]
     fn preempts(&self, key: u64, running: Running<'_>) -> bool {
         key >> 32 < rank(running.task)
