@@ -64,6 +64,15 @@ impl Bitmap {
         }
     }
 
+    /// The members, left where they are. For invariants, while nobody else is at work.
+    pub fn peek(&self) -> impl Iterator<Item = CpuId> + '_ {
+        let words = if self.words.is_empty() { core::slice::from_ref(&self.top) } else { &*self.words };
+        let bits = words.iter().map(|word| word.load(Ordering::Relaxed)).enumerate();
+        bits.filter(|&(_, bits)| bits != 0).flat_map(|(index, bits)| {
+            (0..64).filter(move |low| bits >> low & 1 != 0).map(move |low| CpuId((index * 64) as u32 + low))
+        })
+    }
+
     /// The members of the first word that a summary names, and the number of the first of them.
     #[cold]
     fn take_word(&self, summary: u64) -> (usize, u64) {
@@ -146,6 +155,7 @@ mod tests {
                     prop_assert_eq!(taken(&set), core::mem::take(&mut model).into_iter().collect::<Vec<_>>());
                 }
                 prop_assert_eq!(set.any(), !model.is_empty());
+                prop_assert!(set.peek().map(|cpu| cpu.0).eq(model.iter().copied()));
             }
         }
     }
