@@ -6,49 +6,67 @@
 use sched::{After, Arm, CpuId, Next, Reason, WakeOutcome};
 
 use super::events::{Event, What};
-use super::program::{Plan, Step};
+use super::machine::{KICK, LATE, NOTICE, SWITCH};
+use super::plant::Plant;
 use super::world::{Doing, Phase, World};
 
-/// A thread that does so many things without using CPU time is caught in a loop of the scenario's making.
-const ENDLESS: u32 = 10_000;
+/// By how much a planted late timer is late.
+const VERY_LATE: u64 = 25_000_000;
 
 impl World<'_> {
-    /// Handles one event.
-    pub fn handle(&mut self, event: Event) {
+    /// Handles one event; whether anything happened.
+    pub fn handle(&mut self, event: Event) -> bool {
         self.now = event.at;
         let Event { cpu, what, .. } = event;
         if self.cpus[cpu].stalled_until > self.now && !matches!(what, What::Start(_)) {
-            return self.events.add(self.cpus[cpu].stalled_until, cpu, what);
+            self.events.add(self.cpus[cpu].stalled_until, cpu, what);
+            return false;
         }
-        self.totals.events += 1;
+        if self.is_void(cpu, what) {
+            return false;
+        }
+        self.events_handled += 1;
+        self.check_before(cpu);
         match what {
-            What::Timer(number) => {
-                if self.cpus[cpu].timer.is_some_and(|(_, armed)| armed == number) {
-                    self.cpus[cpu].timer = None;
-                    self.interrupt(cpu, what);
-                }
+            What::Timer(_) => {
+                (self.cpus[cpu].timer, self.cpus[cpu].leftover) = (None, None);
+                self.interrupt(cpu, what);
             }
             What::Spurious => {
-                self.foresee_random(cpu, What::Spurious, self.machine.spurious);
-                self.cpus[cpu].timer = None;
+                self.foresee_random(cpu, What::Spurious, self.machine.spurious_every);
+                let timer = self.cpus[cpu].timer.take();
+                self.cpus[cpu].leftover = timer.map(|(_, number)| number).or(self.cpus[cpu].leftover);
                 self.interrupt(cpu, what);
             }
             What::Kick => {
                 self.cpus[cpu].kicks -= 1;
                 self.interrupt(cpu, what);
             }
-            What::Done(turn) if turn == self.cpus[cpu].turn => self.done(cpu),
-            What::Notice(turn) if turn == self.cpus[cpu].turn => self.reschedule(cpu, Reason::Preempt),
-            What::Done(_) | What::Notice(_) => {}
+            What::Done(_) => self.done(cpu),
+            What::Notice(_) => self.reschedule(cpu, Reason::Preempt),
             What::Stall => self.stall(cpu),
             What::Start(thread) => self.start(thread),
         }
-        self.let_polling_cpus_notice();
+        self.let_polling_cpus_notice(cpu);
+        true
+    }
+
+    /// Whether what was foreseen has been overtaken by something else.
+    fn is_void(&self, cpu: usize, what: What) -> bool {
+        let state = &self.cpus[cpu];
+        match what {
+            What::Done(turn) | What::Notice(turn) => turn != state.turn,
+            What::Timer(number) => {
+                state.timer.is_none_or(|(_, armed)| armed != number) && state.leftover != Some(number)
+            }
+            What::Spurious | What::Kick | What::Stall | What::Start(_) => false,
+        }
     }
 
     /// An interrupt: at once, or when the switch is done.
     fn interrupt(&mut self, cpu: usize, what: What) {
         self.trace.note(self.now, cpu, || format!("interrupt {what:?}"));
+        self.cpus[cpu].interrupts += 1;
         if self.cpus[cpu].phase == Phase::Switching {
             return self.cpus[cpu].pending.push(what);
         }
@@ -71,7 +89,7 @@ impl World<'_> {
     /// The hypervisor takes the CPU away for a while: nothing happens on it, and its thread is charged.
     fn stall(&mut self, cpu: usize) {
         self.account(cpu);
-        let until = self.now + self.machine.stall.draw(&mut self.rng);
+        let until = self.now + self.machine.stall.draw(&mut self.cpus[cpu].rng);
         self.cpus[cpu].stalled_until = until;
         self.cpus[cpu].since = until;
         if self.cpus[cpu].phase == Phase::Running {
@@ -83,7 +101,8 @@ impl World<'_> {
     /// The scenario starts a thread, on CPU 0 and in an interrupt as it were.
     fn start(&mut self, thread: usize) {
         if self.cpus[0].phase == Phase::Switching || self.cpus[0].stalled_until > self.now {
-            return self.events.add(self.now + 1_000, 0, What::Start(thread));
+            let again = self.cpus[0].stalled_until.max(self.now + 1_000);
+            return self.events.add(again, 0, What::Start(thread));
         }
         self.threads[thread].doing = Doing::Runnable;
         let now = self.local(0);
@@ -95,6 +114,13 @@ impl World<'_> {
 
     /// Lets the scheduler decide and does what it says.
     pub fn reschedule(&mut self, cpu: usize, reason: Reason) {
+        if self.look(cpu, reason) {
+            self.go_on(cpu);
+        }
+    }
+
+    /// The same, but for going on with the current thread: whether that's what is to be done.
+    pub fn look(&mut self, cpu: usize, reason: Reason) -> bool {
         self.account(cpu);
         let now = self.local(cpu);
         let decision = self.cpus[cpu].sched.reschedule(now, reason);
@@ -103,23 +129,34 @@ impl World<'_> {
         self.send_kicks(cpu);
         match decision.next {
             Next::Stay if self.cpus[cpu].sched.is_idle() => self.idle(cpu),
-            Next::Stay => self.go_on(cpu),
+            Next::Stay => return true,
             Next::Switch(slot) => {
+                self.cpus[cpu].left = self.cpus[cpu].thread;
                 self.cpus[cpu].thread = self.tenants[slot];
-                let takes = self.machine.switch.draw(&mut self.rng);
+                let takes = SWITCH + self.machine.slow_switch.draw(&mut self.cpus[cpu].rng);
                 self.begin(cpu, Phase::Switching, Some(takes));
             }
         }
+        false
     }
 
     /// The second half of a switch, on the new stack.
     fn switched(&mut self, cpu: usize) {
-        let after = self.cpus[cpu].sched.switched();
+        let after =
+            if self.goes_wrong(Plant::SkipSwitched) { After::Run } else { self.cpus[cpu].sched.switched() };
         self.send_kicks(cpu);
+        if let Some(left) = self.cpus[cpu].left.take() {
+            self.threads[left].leaving = false;
+        }
         if let After::Reap(task) = after {
-            self.tenants[task.index()] = None;
+            self.checker.forgets(task.index());
+            let thread = self.tenants[task.index()].take();
+            self.gone += thread.map_or(0, |thread| self.threads[thread].accounted);
             self.free.push(task.index());
             self.shared.release(task);
+        }
+        if self.goes_wrong(Plant::ClockJump) {
+            self.cpus[cpu].skew += 1_000;
         }
         self.cpus[cpu].since = self.now;
         self.cpus[cpu].phase = Phase::Running;
@@ -141,7 +178,15 @@ impl World<'_> {
     pub fn idle(&mut self, cpu: usize) {
         let now = self.local(cpu);
         self.cpus[cpu].sched.enter_idle(now);
-        self.send_kicks(cpu);
+        while let Some(victim) = self.cpus[cpu].sched.take_kick() {
+            if !self.goes_wrong(Plant::DropQuestion) {
+                self.kick(victim);
+            }
+        }
+        if self.goes_wrong(Plant::NeedlessTimer) {
+            let arm = self.cpus[cpu].sched.put_off(now);
+            self.arm(cpu, arm);
+        }
         let poll = self.shared.config().poll.0;
         self.begin(cpu, Phase::Polling, Some(poll));
     }
@@ -157,8 +202,18 @@ impl World<'_> {
     }
 
     /// The CPU begins something that takes so long, or has no end of its own.
-    fn begin(&mut self, cpu: usize, phase: Phase, takes: Option<u64>) {
+    pub fn begin(&mut self, cpu: usize, phase: Phase, takes: Option<u64>) {
         let state = &mut self.cpus[cpu];
+        match (state.phase, phase) {
+            (Phase::Polling, Phase::Polling) => {}
+            (Phase::Polling, _) => {
+                self.polling.remove(&cpu);
+            }
+            (_, Phase::Polling) => {
+                self.polling.insert(cpu);
+            }
+            _ => {}
+        }
         state.phase = phase;
         state.turn += 1;
         if let Some(takes) = takes {
@@ -167,7 +222,7 @@ impl World<'_> {
     }
 
     /// The current thread's step takes what remains of it.
-    fn begin_run(&mut self, cpu: usize) {
+    pub fn begin_run(&mut self, cpu: usize) {
         let thread = self.cpus[cpu].thread.expect("a thread runs");
         let from = self.cpus[cpu].since.max(self.now) - self.now;
         let takes = Some(self.threads[thread].remaining).filter(|&left| left != u64::MAX);
@@ -175,7 +230,7 @@ impl World<'_> {
     }
 
     /// Notes what the current thread got done.
-    fn account(&mut self, cpu: usize) {
+    pub fn account(&mut self, cpu: usize) {
         let state = &mut self.cpus[cpu];
         if let (Phase::Running, Some(thread)) = (state.phase, state.thread) {
             let thread = &mut self.threads[thread];
@@ -188,132 +243,12 @@ impl World<'_> {
         }
     }
 
-    /// The current thread goes on: with the rest of its step, or with the next ones.
-    fn go_on(&mut self, cpu: usize) {
-        self.account(cpu);
-        let thread = self.cpus[cpu].thread.expect("a thread runs");
-        if let Doing::Sleeping(until) = self.threads[thread].doing {
-            if until > self.local(cpu).0 {
-                // Woken early, by someone else or by a CPU whose clock is ahead. The timer may be used up.
-                return self.sleep(cpu, thread, until);
-            }
-            // Woken at its time but by someone else, perhaps: the timer must not leave a permit.
-            self.cpus[cpu].sched.cancel_timer();
-        }
-        self.threads[thread].doing = Doing::Runnable;
-        self.threads[thread].repinned = false;
-        for _ in 0..ENDLESS {
-            if self.threads[thread].remaining > 0 {
-                return self.begin_run(cpu);
-            }
-            let step = self.take_step(thread);
-            if !self.perform(cpu, thread, step) {
-                return;
-            }
-        }
-        panic!("thread {thread} does {ENDLESS} things in no time");
-    }
-
-    /// Performs one step of the current thread; whether the thread goes on.
-    fn perform(&mut self, cpu: usize, thread: usize, step: Step) -> bool {
-        match step {
-            Step::Run(span) => self.threads[thread].remaining = span.draw(&mut self.rng),
-            Step::Loop => self.threads[thread].remaining = u64::MAX,
-            Step::Sleep(span) => {
-                let until = self.local(cpu).0 + span.draw(&mut self.rng);
-                self.sleep(cpu, thread, until);
-                return false;
-            }
-            Step::Yield => return self.leave(cpu, Reason::Yield),
-            Step::Park => return self.park(cpu, thread),
-            Step::Wake(other) => return self.wake(cpu, other),
-            Step::WakeAny => {
-                let other = self.rng.usize(0..self.threads.len());
-                return self.wake(cpu, other);
-            }
-            Step::Spawn(plan) => return self.spawn(cpu, *plan),
-            Step::Pin(other, affinity) => return self.pin(cpu, other.unwrap_or(thread), affinity),
-            Step::Exit => {
-                self.threads[thread].doing = Doing::Gone;
-                self.threads[thread].accounted = self.accounted(thread);
-                return self.leave(cpu, Reason::Exit);
-            }
-        }
-        true
-    }
-
-    fn leave(&mut self, cpu: usize, reason: Reason) -> bool {
-        self.reschedule(cpu, reason);
-        false
-    }
-
-    fn sleep(&mut self, cpu: usize, thread: usize, until: u64) {
-        self.cpus[cpu].sched.set_timer(sched::Nanos(until));
-        self.threads[thread].doing = Doing::Sleeping(until);
-        self.threads[thread].permit = false;
-        self.reschedule(cpu, Reason::Block);
-    }
-
-    fn park(&mut self, cpu: usize, thread: usize) -> bool {
-        if !std::mem::take(&mut self.threads[thread].permit) {
-            self.threads[thread].doing = Doing::Parked;
-        }
-        self.reschedule(cpu, Reason::Block);
-        // A park may return without a wake: a timer that fires while its thread is about to run leaves a permit.
-        let parked = self.threads[thread].doing == Doing::Parked;
-        if parked && !self.shared.task(self.threads[thread].task.index()).is_blocked() {
-            self.threads[thread].doing = Doing::Runnable;
-        }
-        false
-    }
-
-    fn wake(&mut self, cpu: usize, other: usize) -> bool {
-        let now = self.local(cpu);
-        let (task, scheduler) = (self.threads[other].task, &mut self.cpus[cpu].sched);
-        let outcome = scheduler.wake_at_once(task, now);
-        let woken = &mut self.threads[other];
-        if woken.doing == Doing::Parked {
-            // Whatever the scheduler says: if it's now nowhere, the wakeup is lost.
-            woken.doing = Doing::Runnable;
-        } else if outcome == WakeOutcome::Already {
-            woken.permit = true;
-        }
-        self.trace.note(self.now, cpu, || format!("wakes thread {other}: {outcome:?}"));
-        self.after_wake(cpu, outcome)
-    }
-
-    fn spawn(&mut self, cpu: usize, plan: Plan) -> bool {
-        if self.free.is_empty() {
-            return true;
-        }
-        let now = self.local(cpu);
-        let thread = self.admit(plan);
-        self.threads[thread].doing = Doing::Runnable;
-        let outcome = self.cpus[cpu].sched.start(self.threads[thread].task, now);
-        self.trace.note(self.now, cpu, || format!("starts thread {thread}: {outcome:?}"));
-        self.after_wake(cpu, outcome)
-    }
-
-    fn pin(&mut self, cpu: usize, other: usize, affinity: sched::Affinity) -> bool {
-        if self.threads[other].doing == Doing::Gone {
-            return true;
-        }
-        self.threads[other].plan.affinity = affinity;
-        self.threads[other].repinned = true;
-        let now = self.local(cpu);
-        let outcome = self.cpus[cpu].sched.set_affinity(self.threads[other].task, affinity, now);
-        self.trace.note(self.now, cpu, || format!("confines thread {other} to {affinity:?}: {outcome:?}"));
-        self.after_wake(cpu, outcome)
-    }
-
-    fn after_wake(&mut self, cpu: usize, outcome: WakeOutcome) -> bool {
-        if self.carry_out(outcome) { self.leave(cpu, Reason::Preempt) } else { true }
-    }
-
     /// Does what a wake asks for; whether the CPU must reschedule.
-    fn carry_out(&mut self, outcome: WakeOutcome) -> bool {
+    pub fn carry_out(&mut self, outcome: WakeOutcome) -> bool {
         match outcome {
+            WakeOutcome::Kick(_) if self.goes_wrong(Plant::DropKick) => {}
             WakeOutcome::Kick(target) => self.kick(target),
+            WakeOutcome::Local { preempt: true } if self.goes_wrong(Plant::LosePreemption) => {}
             WakeOutcome::Local { preempt } => return preempt,
             WakeOutcome::Gone | WakeOutcome::Already | WakeOutcome::Noticed => {}
         }
@@ -327,33 +262,44 @@ impl World<'_> {
     }
 
     fn kick(&mut self, target: CpuId) {
-        self.totals.kicks += 1;
-        let twice = self.machine.kick_twice > 0 && self.rng.u32(0..self.machine.kick_twice) == 0;
+        let target = target.index();
+        let state = &mut self.cpus[target];
+        let twice = self.machine.kick_twice > 0 && state.rng.u32(0..self.machine.kick_twice) == 0;
         for _ in 0..=u32::from(twice) {
-            self.cpus[target.index()].kicks += 1;
-            let at = self.now + self.machine.kick.draw(&mut self.rng);
-            self.events.add(at, target.index(), What::Kick);
+            state.kicks += 1;
+            let at = self.now + KICK + self.machine.slow_kick.draw(&mut state.rng);
+            self.events.add(at, target, What::Kick);
         }
     }
 
     fn arm(&mut self, cpu: usize, arm: Arm) {
         let Arm::At(deadline) = arm else { return };
-        let late = self.machine.late.draw(&mut self.rng);
+        self.checker.arms(cpu, deadline.0, self.cpus[cpu].sched.waiting());
+        if self.goes_wrong(Plant::ForgetTimer) {
+            return;
+        }
+        let very_late = if self.goes_wrong(Plant::LateTimer) { VERY_LATE } else { 0 };
         self.armings += 1;
         let state = &mut self.cpus[cpu];
-        state.timer = Some((deadline.0, self.armings));
+        let late = LATE + self.machine.late.draw(&mut state.rng) + very_late;
+        // One register: what was left in it is gone.
+        (state.timer, state.leftover) = (Some((deadline.0, self.armings)), None);
         let due = deadline.0.saturating_sub(state.skew).max(self.now) + late;
         self.events.add(due, cpu, What::Timer(self.armings));
     }
 
-    /// A post to a polling CPU is noticed a moment later.
-    fn let_polling_cpus_notice(&mut self) {
-        for cpu in 0..self.cpus.len() {
-            let state = &self.cpus[cpu];
-            if state.phase == Phase::Polling && state.noticed != state.turn && state.sched.has_work() {
-                let at = self.now + self.machine.notice.draw(&mut self.rng);
+    /// A post to a polling CPU is noticed a moment later. `cpu` is the one on which something just happened.
+    fn let_polling_cpus_notice(&mut self, cpu: usize) {
+        let posts = self.cpus[cpu].sched.mailbox().stats.kicks_saved.get();
+        if std::mem::replace(&mut self.cpus[cpu].posts, posts) == posts {
+            return;
+        }
+        for &cpu in &self.polling {
+            let state = &mut self.cpus[cpu];
+            if state.noticed != state.turn && state.sched.has_work() {
+                let at = self.now + NOTICE + self.machine.slow_notice.draw(&mut state.rng);
                 self.events.add(at, cpu, What::Notice(state.turn));
-                self.cpus[cpu].noticed = self.cpus[cpu].turn;
+                state.noticed = state.turn;
             }
         }
     }

@@ -1,68 +1,100 @@
-//! How the simulated machine behaves: delays, lateness, skew, and what a hypervisor does to it.
+//! How the simulated machine behaves beyond its plain delays: each effect a knob of its own, none of them on
+//! by default, and all of them from the case's seed.
 
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
 
-use super::program::Span;
+use super::program::{Span, is_default};
 
-/// The machine's properties. All spans in nanoseconds of true time.
-#[derive(Clone, Debug)]
+/// From sending an interrupt to its handler, in nanoseconds.
+pub const KICK: u64 = 1_000;
+/// How late a timer fires.
+pub const LATE: u64 = 200;
+/// From a post to a polling CPU's noticing it.
+pub const NOTICE: u64 = 50;
+/// From the decision to switch to `switched`, interrupts off.
+pub const SWITCH: u64 = 100;
+
+/// What a machine does to the scheduler. All spans in nanoseconds of true time.
+#[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Machine {
-    /// From sending an interrupt to its handler.
-    pub kick: Span,
-    /// One kick in so many arrives twice; never if 0.
-    pub kick_twice: u32,
-    /// How late the timer fires.
+    /// How much later than usual a timer fires.
+    #[serde(skip_serializing_if = "is_default")]
     pub late: Span,
     /// Mean time between spurious timer interrupts of a CPU; never if 0.
-    pub spurious: u64,
-    /// From a post to a polling CPU's noticing it.
-    pub notice: Span,
-    /// From the decision to switch to `switched`, interrupts off.
-    pub switch: Span,
+    #[serde(skip_serializing_if = "is_default")]
+    pub spurious_every: u64,
+    /// How much longer than usual an interrupt takes to another CPU.
+    #[serde(skip_serializing_if = "is_default")]
+    pub slow_kick: Span,
+    /// One kick in so many arrives twice; never if 0.
+    #[serde(skip_serializing_if = "is_default")]
+    pub kick_twice: u32,
+    /// How much longer than usual a polling CPU takes to notice a post.
+    #[serde(skip_serializing_if = "is_default")]
+    pub slow_notice: Span,
+    /// How much longer than usual a switch takes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub slow_switch: Span,
     /// How far a CPU's clock is ahead of true time.
+    #[serde(skip_serializing_if = "is_default")]
     pub skew: Span,
-    /// Mean time between stalls of a CPU; never if 0.
+    /// Mean time between stalls of a CPU, as a hypervisor makes them; never if 0.
+    #[serde(skip_serializing_if = "is_default")]
     pub stall_every: u64,
     /// How long a CPU stalls.
+    #[serde(skip_serializing_if = "is_default")]
     pub stall: Span,
 }
 
 impl Machine {
-    /// Ordinary hardware: small fixed delays, clocks in step.
-    pub const fn plain() -> Self {
-        Self {
-            kick: Span::exactly(1_000),
-            kick_twice: 0,
-            late: Span::exactly(200),
-            spurious: 0,
-            notice: Span::exactly(50),
-            switch: Span::exactly(100),
-            skew: Span::exactly(0),
-            stall_every: 0,
-            stall: Span::exactly(0),
-        }
-    }
-
     /// A machine that does everything that the contracts allow.
     pub const fn rough() -> Self {
         Self {
-            kick: Span::micros(0, 30),
-            kick_twice: 10,
             late: Span::micros(0, 50),
-            spurious: 3_000_000,
-            notice: Span { least: 0, most: 300 },
-            switch: Span { least: 0, most: 2_000 },
+            spurious_every: 3_000_000,
+            slow_kick: Span::micros(0, 30),
+            kick_twice: 10,
+            slow_notice: Span { least: 0, most: 300 },
+            slow_switch: Span { least: 0, most: 2_000 },
             skew: Span { least: 0, most: 2_000 },
             stall_every: 200_000_000,
             stall: Span::micros(10, 8_000),
         }
     }
 
-    /// The longest that work may wait for a CPU that's idle, beyond which it counts as lost.
-    pub const fn patience(&self) -> u64 {
-        // Idle asks by a kick, the victim's answer is another, each with a switch at most before it's seen;
-        // a busy CPU's promise to look "soon" is kept by its timer.
-        2 * (self.kick.most + self.switch.most + self.late.most) + self.notice.most + 25_000 + self.skew.most
+    /// The knobs by name.
+    pub const EFFECTS: [&str; 7] = ["late", "spurious", "slow-kick", "kick-twice", "slow", "skew", "stall"];
+
+    /// Turns one knob to what it is on a rough machine; `false` if there's none of that name.
+    pub fn turn_on(&mut self, effect: &str) -> bool {
+        let rough = Self::rough();
+        match effect {
+            "late" => self.late = rough.late,
+            "spurious" => self.spurious_every = rough.spurious_every,
+            "slow-kick" => self.slow_kick = rough.slow_kick,
+            "kick-twice" => self.kick_twice = rough.kick_twice,
+            "slow" => (self.slow_notice, self.slow_switch) = (rough.slow_notice, rough.slow_switch),
+            "skew" => self.skew = rough.skew,
+            "stall" => (self.stall_every, self.stall) = (rough.stall_every, rough.stall),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Turns it off.
+    pub fn turn_off(&mut self, effect: &str) {
+        let plain = Self::default();
+        match effect {
+            "late" => self.late = plain.late,
+            "spurious" => self.spurious_every = plain.spurious_every,
+            "slow-kick" => self.slow_kick = plain.slow_kick,
+            "kick-twice" => self.kick_twice = plain.kick_twice,
+            "slow" => (self.slow_notice, self.slow_switch) = (plain.slow_notice, plain.slow_switch),
+            "skew" => self.skew = plain.skew,
+            _ => (self.stall_every, self.stall) = (plain.stall_every, plain.stall),
+        }
     }
 }
 

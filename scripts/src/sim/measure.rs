@@ -1,6 +1,13 @@
-//! How fair a window of time was: what each thread got, what it should have got, and the way there.
+//! What a case showed: who got how much of its window, and what went on in all.
 
-use super::world::World;
+use bench::fairness::{Claim, Division, ideal};
+use bench::os::{Counters, Usage};
+use bench::workload::{ThreadWindow, Window};
+use sched::{CpuId, Shared};
+
+use super::case::Case;
+use super::check::{Invariant, Violation};
+use super::world::{BOOT, World};
 
 /// How often the lag is looked at.
 const SAMPLE: u64 = 1_000_000;
@@ -8,127 +15,218 @@ const SAMPLE: u64 = 1_000_000;
 /// More events a CPU and microsecond than this, for a millisecond, are a storm that the scheduler makes.
 const BUSIEST: u64 = 5;
 
-/// What a window showed.
+/// A share may be off by so much of what it should be.
+pub const TOLERANCE: f64 = 0.02;
+
+/// What a case that violated nothing showed.
 #[derive(Clone, Debug, Default)]
-pub struct Measured {
-    /// CPU time over the window's length, one a thread.
-    pub shares: Vec<f64>,
-    /// What it should have been.
-    pub expected: Vec<f64>,
-    /// The largest lag of any thread at any time, in nanoseconds.
+pub struct Outcome {
+    /// What its threads got in the window, and what its CPUs did.
+    pub window: Window,
+    /// The largest lag of any thread at any time of it, in nanoseconds; only if shares are judged.
     pub max_lag: f64,
-    /// Counts over all CPUs.
-    pub counts: Counts,
+    /// What went on, from boot to end.
+    pub totals: Totals,
 }
 
-/// Counts over all CPUs.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counts {
-    /// Switches.
-    pub switches: u64,
-    /// Preemptions.
-    pub preemptions: u64,
-    /// Migrations.
-    pub migrations: u64,
-    /// Kicks sent.
-    pub kicks: u64,
-    /// Timer interrupts.
-    pub timers: u64,
-    /// Timer register writes.
-    pub writes: u64,
+/// Sums and extremes, of a case or of many.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Totals {
+    /// Cases.
+    pub cases: u64,
+    /// Events handled.
+    pub events: u64,
+    /// Invariants checked, each for one CPU or thread.
+    pub checks: u64,
+    /// Virtual time in nanoseconds, summed over cases.
+    pub virtual_time: u64,
+    /// The longest that a CPU idled while a thread waited that could have moved there.
+    pub longest_waste: u64,
+    /// The most that a waiting thread was owed, in nanoseconds.
+    pub worst_lag: f64,
+    /// The largest relative error of a share, where shares are judged.
+    pub worst_share: f64,
 }
 
-impl Counts {
-    /// The counts so far.
-    pub fn of(world: &World<'_>) -> Self {
-        let mut sum = Self::default();
-        for cpu in &world.cpus {
-            let stats = &cpu.sched.mailbox().stats;
-            sum.switches += stats.switches.get();
-            sum.preemptions += stats.preemptions.get();
-            sum.migrations += stats.migrations.get();
-            sum.kicks += stats.kicks_sent.get();
-            sum.timers += stats.timer_interrupts.get();
-            sum.writes += stats.timer_writes.get();
-        }
-        sum
-    }
-
-    fn since(self, before: Self) -> Self {
-        Self {
-            switches: self.switches - before.switches,
-            preemptions: self.preemptions - before.preemptions,
-            migrations: self.migrations - before.migrations,
-            kicks: self.kicks - before.kicks,
-            timers: self.timers - before.timers,
-            writes: self.writes - before.writes,
-        }
+impl Totals {
+    /// Adds what other cases showed.
+    pub fn add(&mut self, other: &Self) {
+        self.cases += other.cases;
+        self.events += other.events;
+        self.checks += other.checks;
+        self.virtual_time += other.virtual_time;
+        self.longest_waste = self.longest_waste.max(other.longest_waste);
+        self.worst_lag = self.worst_lag.max(other.worst_lag);
+        self.worst_share = self.worst_share.max(other.worst_share);
     }
 }
 
-impl Measured {
-    /// Jain's index of the shares over what was expected.
-    pub fn jain(&self) -> f64 {
-        bench::fairness::jain(&self.ratios())
+impl Case {
+    /// What each of the case's threads should get, if they never stop running: by weight, of `among` CPUs.
+    pub fn expecting_shares(mut self, among: usize) -> Self {
+        let claims: Vec<Claim> =
+            self.threads.iter().map(|plan| Claim::endless(f64::from(plan.weight))).collect();
+        self.expected = ideal(&claims, among);
+        self
     }
 
-    /// The smallest share over the largest, each over what was expected.
-    pub fn min_over_max(&self) -> f64 {
-        let ratios = self.ratios();
-        let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-        least / ratios.iter().copied().fold(0.0, f64::max)
-    }
-
-    /// How far the share that's furthest off is off.
-    pub fn worst(&self) -> f64 {
-        self.ratios().iter().map(|ratio| (ratio - 1.0).abs()).fold(0.0, f64::max)
-    }
-
-    fn ratios(&self) -> Vec<f64> {
-        self.shares.iter().zip(&self.expected).map(|(share, expected)| share / expected).collect()
-    }
-}
-
-impl World<'_> {
-    /// Runs on for `span`, checking after every event.
+    /// Runs it to its end.
     ///
     /// # Errors
     /// The first violation.
-    pub fn run(&mut self, span: u64) -> Result<(), String> {
+    pub fn run(&self) -> Result<Outcome, Violation> {
+        self.attempt(false).map_err(|(violation, _)| violation)
+    }
+
+    /// Runs it; if something is violated, tells also what went before.
+    ///
+    /// # Errors
+    /// The first violation, and the last decisions that lead to it.
+    pub fn attempt(&self, traced: bool) -> Result<Outcome, (Violation, String)> {
+        let shared = Shared::new(self.cpus, self.slots(), self.config());
+        let mut world = World::new(&shared, self);
+        world.trace.on = traced;
+        let outcome = world.watch(self);
+        outcome.map_err(|why| (why, format!("{}at {} ns, {}", world.trace, world.now, self.name)))
+    }
+
+    /// Slots for its threads, and for some that they start.
+    fn slots(&self) -> usize {
+        self.threads.len() + 16 + self.threads.len() / 2
+    }
+}
+
+/// All that is read at one end of a window.
+struct Reading {
+    threads: Vec<Usage>,
+    cpus: Vec<Counters>,
+}
+
+impl World<'_> {
+    /// Runs a case's settling and its window.
+    fn watch(&mut self, case: &Case) -> Result<Outcome, Violation> {
+        self.run(case.settle)?;
+        let before = self.reading(case);
+        let max_lag = self.run_window(case, &before)?;
+        self.check_conserved()?;
+        let window = self.window(case, &before);
+        let totals = self.totals(case, &window);
+        let outcome = Outcome { window, max_lag, totals };
+        let bound = case.bounds().steady_lag;
+        if max_lag > bound {
+            let found = format!("a thread strays {max_lag:.0} ns from its ideal, more than {bound:.0}");
+            return Err(Invariant::Shares.violated(found));
+        }
+        if outcome.totals.worst_share > TOLERANCE {
+            let found = format!("a share is off by {:.1}%", outcome.totals.worst_share * 100.0);
+            return Err(Invariant::Shares.violated(found));
+        }
+        Ok(outcome)
+    }
+
+    /// Runs on for `span`, checking after every event.
+    fn run(&mut self, span: u64) -> Result<(), Violation> {
         let end = self.now + span;
-        let before = self.totals.events;
+        let most = self.events_handled + BUSIEST * (span / 1_000 + 1) * self.cpus.len() as u64;
         while let Some(event) = self.events.next(end) {
-            self.handle(event);
-            self.check()?;
-            if self.totals.events - before > BUSIEST * (span / 1_000 + 1) * self.cpus.len() as u64 {
-                return Err("CPUs keep each other busy with events and get nothing done".into());
+            if self.handle(event) {
+                self.check(event.cpu)?;
+            }
+            if self.events_handled > most {
+                let found = "CPUs keep each other busy with events and get nothing done";
+                return Err(Invariant::Progress.violated(found));
             }
         }
         self.now = end;
         Ok(())
     }
 
-    /// Runs on for `window` and measures what the threads get of it against `expected`.
-    ///
-    /// # Errors
-    /// The first violation.
-    pub fn measure(&mut self, window: u64, expected: Vec<f64>) -> Result<Measured, String> {
-        let counts = Counts::of(self);
-        let used =
-            |world: &Self| (0..expected.len()).map(|thread| world.accounted(thread)).collect::<Vec<_>>();
-        let (start, before) = (self.now, used(self));
-        let mut max_lag: f64 = 0.0;
-        let mut shares = Vec::new();
-        while self.now < start + window {
-            self.run(SAMPLE.min(start + window - self.now))?;
-            let passed = (self.now - start) as f64;
-            let got =
-                used(self).iter().zip(&before).map(|(now, then)| (now - then) as f64).collect::<Vec<_>>();
-            for (got, share) in got.iter().zip(&expected) {
-                max_lag = max_lag.max((share * passed - got).abs());
-            }
-            shares = got.iter().map(|got| got / passed).collect();
+    /// Runs through the window; the largest lag against what's expected.
+    fn run_window(&mut self, case: &Case, before: &Reading) -> Result<f64, Violation> {
+        let start = self.now;
+        if case.expected.is_empty() {
+            return self.run(case.window).map(|()| 0.0);
         }
-        Ok(Measured { shares, expected, max_lag, counts: Counts::of(self).since(counts) })
+        let mut max_lag: f64 = 0.0;
+        while self.now < start + case.window {
+            self.run(SAMPLE.min(start + case.window - self.now))?;
+            let passed = (self.now - start) as f64;
+            for (thread, share) in case.expected.iter().enumerate() {
+                let got = self.accounted(thread) - before.threads[thread].cpu_ns;
+                max_lag = max_lag.max((share * passed - got as f64).abs());
+            }
+        }
+        Ok(max_lag)
+    }
+
+    fn reading(&self, case: &Case) -> Reading {
+        Reading {
+            threads: (0..case.threads.len()).map(|thread| self.usage(thread)).collect(),
+            cpus: (0..self.cpus.len()).map(|cpu| self.counters(cpu)).collect(),
+        }
+    }
+
+    fn usage(&self, thread: usize) -> Usage {
+        let task = self.shared.task(self.threads[thread].task.index());
+        Usage {
+            cpu_ns: self.accounted(thread),
+            switches: task.switches.get(),
+            preemptions: task.preemptions.get(),
+            migrations: task.migrations.get(),
+        }
+    }
+
+    fn counters(&self, cpu: usize) -> Counters {
+        let (mailbox, now) = (self.cpus[cpu].sched.mailbox(), self.local(cpu));
+        let stats = &mailbox.stats;
+        Counters {
+            switches: stats.switches.get(),
+            preemptions: stats.preemptions.get(),
+            migrations: stats.migrations.get(),
+            kicks_sent: stats.kicks_sent.get(),
+            kicks_saved: stats.kicks_saved.get(),
+            timer_interrupts: stats.timer_interrupts.get(),
+            timer_writes: stats.timer_writes.get(),
+            interrupts_total: self.cpus[cpu].interrupts,
+            idle_ns: self.shared.idle_time(CpuId(cpu as u32), now).0,
+            halted_ns: stats.halted.read(now).0,
+            ..Counters::default()
+        }
+    }
+
+    fn window(&self, case: &Case, before: &Reading) -> Window {
+        let after = self.reading(case);
+        let thread = |(number, (now, then)): (usize, (&Usage, &Usage))| ThreadWindow {
+            name: format!("thread {number}"),
+            usage: now.since(then),
+            rounds: None,
+        };
+        Window {
+            ns: case.window,
+            blur_ns: 0,
+            threads: after.threads.iter().zip(&before.threads).enumerate().map(thread).collect(),
+            cpus: after.cpus.iter().zip(&before.cpus).map(|(now, then)| now.since(then)).collect(),
+        }
+    }
+
+    fn totals(&self, case: &Case, window: &Window) -> Totals {
+        let worst_share = if case.expected.is_empty() {
+            0.0
+        } else {
+            let cpus = case.expected.iter().sum::<f64>();
+            let used = window.received().iter().sum::<u64>() as f64;
+            // What all got together counts as well: equal parts of too little aren't fair.
+            let served = (used / (cpus * window.ns as f64) - 1.0).abs();
+            Division::new(&window.received(), &case.expected).max_error().max(served)
+        };
+        Totals {
+            cases: 1,
+            events: self.events_handled,
+            checks: self.checker.done,
+            virtual_time: self.now - BOOT,
+            longest_waste: self.checker.waste().0,
+            worst_lag: self.checker.worst_lag(),
+            worst_share,
+        }
     }
 }

@@ -1,11 +1,20 @@
 //! The simulated machine and its kernel's memory.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use fastrand::Rng;
 use sched::{CpuId, Nanos, Shared, TaskId};
 
+use super::case::Case;
+use super::check::Checker;
 use super::events::{Events, What};
 use super::machine::{Machine, until_random};
-use super::program::{Plan, Step};
+use super::plant::Plant;
+use super::program::Plan;
+use super::trace::Trace;
+
+/// CPUs boot at a time that's no round number of anything.
+pub const BOOT: u64 = 1_234_567_891;
 
 /// What a CPU is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,10 +39,14 @@ pub struct VirtualCpu<'a> {
     pub turn: u64,
     /// The thread whose context is loaded.
     pub thread: Option<usize>,
+    /// The thread that a switch is just leaving.
+    pub left: Option<usize>,
     /// Since when that thread has made progress, in true time.
     pub since: u64,
     /// When the timer is due, in the CPU's own time, and under which number.
     pub timer: Option<(u64, u64)>,
+    /// The number of an armed timer that the scheduler was told had fired.
+    pub leftover: Option<u64>,
     /// The last turn for which a post's notice is foreseen.
     pub noticed: u64,
     /// Interrupts that wait for the switch to end.
@@ -42,10 +55,14 @@ pub struct VirtualCpu<'a> {
     pub kicks: u32,
     /// How far its clock is ahead.
     pub skew: u64,
+    /// Interrupts taken.
+    pub interrupts: u64,
     /// Until when it's stalled.
     pub stalled_until: u64,
-    /// Since when it has been idle while a thread waited elsewhere that could have moved here.
-    pub wasting_since: Option<u64>,
+    /// Posts of its own that needed no interrupt, as far as they were seen to.
+    pub posts: u64,
+    /// What the machine does to it.
+    pub rng: Rng,
 }
 
 /// What a thread is doing.
@@ -81,21 +98,19 @@ pub struct Thread {
     pub accounted: u64,
     /// Whether a wake came while it wasn't parked.
     pub permit: bool,
-    /// Whether its affinity was changed since it last ran: that counts from its next dispatch on.
-    pub repinned: bool,
+    /// Whether it's on its way to sleep: a wake now ends that, and leaves nothing for the next time.
+    pub leaving: bool,
+    /// Its own chance, so that its fate hangs on no other thread's draws.
+    pub rng: Rng,
 }
 
-/// What went on in all.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Totals {
-    /// Events handled.
-    pub events: u64,
-    /// Kicks sent.
-    pub kicks: u64,
-    /// The longest that a CPU idled while a thread waited that could have moved there.
-    pub longest_waste: u64,
-    /// All such time.
-    pub waste: u64,
+/// A channel: messages, and who waits for one.
+#[derive(Clone, Default, Debug)]
+pub struct Channel {
+    /// Messages that nobody took yet.
+    pub messages: u64,
+    /// Threads that wait, longest first.
+    pub waiting: VecDeque<usize>,
 }
 
 /// Everything there is.
@@ -104,59 +119,72 @@ pub struct World<'a> {
     pub shared: &'a Shared,
     /// The CPUs.
     pub cpus: Vec<VirtualCpu<'a>>,
+    /// Which of them poll.
+    pub polling: BTreeSet<usize>,
     /// All threads there ever were.
     pub threads: Vec<Thread>,
     /// Which thread is a slot's tenant.
     pub tenants: Vec<Option<usize>>,
     /// Slots to hand out.
     pub free: Vec<usize>,
+    /// The channels, made when first used.
+    pub channels: Vec<Channel>,
     /// True time.
     pub now: u64,
-    /// The one source of chance.
-    pub rng: Rng,
     /// How the machine behaves.
     pub machine: Machine,
+    /// What it does wrong on purpose.
+    pub plant: Option<Plant>,
+    /// How often the planted fault had its chance.
+    pub chances: u64,
     /// What is to come.
     pub events: Events,
     /// How often a timer was armed: the last one's number.
     pub armings: u64,
-    /// What went on.
-    pub totals: Totals,
+    /// Events handled.
+    pub events_handled: u64,
+    /// CPU time that threads used which are gone.
+    pub gone: u64,
+    /// What must hold.
+    pub checker: Checker,
     /// The last decisions, for the report of a failure.
-    pub trace: super::trace::Trace,
+    pub trace: Trace,
 }
 
 impl<'a> World<'a> {
-    /// A machine that has just booted: every CPU idle, at time `start`.
-    pub fn new(shared: &'a Shared, machine: Machine, seed: u64, start: u64) -> Self {
-        let mut rng = Rng::with_seed(seed);
-        let cpus = (0..shared.cpus())
-            .map(|index| {
-                let skew = machine.skew.draw(&mut rng);
-                VirtualCpu::new(sched::Cpu::new(shared, CpuId(index as u32), Nanos(start + skew)), skew)
-            })
-            .collect();
+    /// A machine that has just booted, every CPU idle, with the case's threads about to start.
+    pub fn new(shared: &'a Shared, case: &Case) -> Self {
+        let cpus = (0..shared.cpus()).map(|cpu| VirtualCpu::new(shared, cpu, case)).collect();
         let mut world = Self {
             shared,
             cpus,
+            polling: BTreeSet::new(),
             threads: Vec::new(),
             tenants: vec![None; shared.slots()],
             free: (shared.cpus()..shared.slots()).rev().collect(),
-            now: start,
-            rng,
-            machine,
+            channels: Vec::new(),
+            now: BOOT,
+            machine: case.machine.clone(),
+            plant: case.plant,
+            chances: 0,
             events: Events::default(),
             armings: 0,
-            totals: Totals::default(),
-            trace: super::trace::Trace::default(),
+            events_handled: 0,
+            gone: 0,
+            checker: Checker::new(shared, case),
+            trace: Trace::default(),
         };
         world.boot();
+        for (number, plan) in case.threads.iter().enumerate() {
+            let rng = Rng::with_seed(mixed(case.seed, number as u64));
+            world.add(plan.clone(), rng);
+        }
         world
     }
 
     fn boot(&mut self) {
         for cpu in 0..self.cpus.len() {
-            self.foresee_random(cpu, What::Spurious, self.machine.spurious);
+            self.foresee_random(cpu, What::Spurious, self.machine.spurious_every);
             self.foresee_random(cpu, What::Stall, self.machine.stall_every);
             self.idle(cpu);
         }
@@ -165,7 +193,7 @@ impl<'a> World<'a> {
     /// Foresees a random event that comes every `mean`, if it comes at all.
     pub fn foresee_random(&mut self, cpu: usize, what: What, mean: u64) {
         if mean > 0 {
-            let at = self.now + until_random(&mut self.rng, mean);
+            let at = self.now + until_random(&mut self.cpus[cpu].rng, mean);
             self.events.add(at, cpu, what);
         }
     }
@@ -176,21 +204,20 @@ impl<'a> World<'a> {
     }
 
     /// Adds a thread that the CPU 0 starts at its time.
-    pub fn add(&mut self, plan: Plan) -> usize {
+    fn add(&mut self, plan: Plan, rng: Rng) {
         let at = self.now + plan.start;
-        let number = self.admit(plan);
+        let number = self.admit(plan, rng);
         self.events.add(at, 0, What::Start(number));
-        number
     }
 
     /// Gives a plan a slot and a number. The thread must then be started.
     ///
     /// # Panics
     /// If there's no free slot.
-    pub fn admit(&mut self, plan: Plan) -> usize {
-        let slot = self.free.pop().expect("a scenario has slots for its threads");
-        let spec = sched::Spec { weight: plan.weight, affinity: plan.affinity };
-        let task = self.shared.create(slot, spec, CpuId(0));
+    pub fn admit(&mut self, plan: Plan, rng: Rng) -> usize {
+        let slot = self.free.pop().expect("a case has slots for its threads");
+        let affinity = plan.cpus.affinity(self.cpus.len());
+        let task = self.shared.create(slot, sched::Spec { weight: plan.weight, affinity }, CpuId(0));
         let number = self.threads.len();
         self.tenants[slot] = Some(number);
         self.threads.push(Thread {
@@ -202,7 +229,8 @@ impl<'a> World<'a> {
             work: 0,
             accounted: 0,
             permit: false,
-            repinned: false,
+            leaving: false,
+            rng,
         });
         number
     }
@@ -215,30 +243,43 @@ impl<'a> World<'a> {
         self.shared.cpu_time(thread.task, local).map_or(thread.accounted, |time| time.0)
     }
 
-    /// What the thread does next; moves on to the step after.
-    pub fn take_step(&mut self, thread: usize) -> Step {
-        let thread = &mut self.threads[thread];
-        let (step, next) = thread.plan.step(thread.at);
-        thread.at = next;
-        step
+    /// Whether the planted fault is this one, and strikes now: every seventh time, so that things go well at first.
+    pub fn goes_wrong(&mut self, plant: Plant) -> bool {
+        if self.plant != Some(plant) {
+            return false;
+        }
+        self.chances += 1;
+        self.chances.is_multiple_of(7)
     }
 }
 
+/// A seed for the `number`th of many streams that follow from one.
+pub const fn mixed(seed: u64, number: u64) -> u64 {
+    // Odd constants of splitmix64; fastrand mixes the rest.
+    (seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
 impl<'a> VirtualCpu<'a> {
-    fn new(sched: sched::Cpu<'a>, skew: u64) -> Self {
+    fn new(shared: &'a Shared, cpu: usize, case: &Case) -> Self {
+        let mut rng = Rng::with_seed(mixed(!case.seed, cpu as u64));
+        let skew = case.machine.skew.draw(&mut rng);
         Self {
-            sched,
+            sched: sched::Cpu::new(shared, CpuId(cpu as u32), Nanos(BOOT + skew)),
             phase: Phase::Halted,
             turn: 0,
             thread: None,
+            left: None,
             since: 0,
             timer: None,
+            leftover: None,
+            posts: 0,
             noticed: 0,
             pending: Vec::new(),
             kicks: 0,
             skew,
+            interrupts: 0,
             stalled_until: 0,
-            wasting_since: None,
+            rng,
         }
     }
 }

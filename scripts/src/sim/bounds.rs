@@ -1,0 +1,85 @@
+//! The bounds: how long what must not last may last, each with its reason. All in nanoseconds.
+
+use sched::Config;
+use sched::policy::PolicyKind;
+
+use super::case::Case;
+use super::machine::{KICK, LATE, Machine, NOTICE, SWITCH};
+
+/// A busy CPU that looks again within this time isn't kicked (`SOON` in `sched/src/cpu/wake.rs`).
+const SOON: u64 = 20_000;
+
+/// The bounds of one case.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// From a post until the CPU takes it.
+    pub unseen: u64,
+    /// From a timer's time until its task is runnable.
+    pub overdue: u64,
+    /// How long a CPU may idle while a thread waits that may run there.
+    pub waste: u64,
+    /// How long a thread may run where one of higher priority waits.
+    pub inversion: u64,
+    /// From a change of a thread's affinity or weight until it's so, where the thread runs or waits.
+    pub control: u64,
+    /// What a thread may be ahead of its ideal or behind it where all are loops and have settled.
+    pub steady_lag: f64,
+    /// What a waiting thread may be owed of the CPU where it waits, by its weight.
+    pub lag: f64,
+}
+
+impl Bounds {
+    /// Those of `case`.
+    pub fn of(case: &Case) -> Self {
+        let look = look(&case.machine);
+        Self {
+            // It was interrupted, or its timer was about to make it look.
+            unseen: SOON + look,
+            // The timer is late, or the CPU that must take it switches.
+            overdue: look,
+            waste: waste(&case.machine, look),
+            // As a post: by an interrupt, or by the timer that was about to fire.
+            inversion: SOON + look,
+            // News takes the way of a post, and follows a thread that has just moved on.
+            control: 2 * (SOON + look),
+            steady_lag: steady_lag(&case.config(), &case.machine),
+            lag: lag(&case.config(), look),
+        }
+    }
+}
+
+/// From an interrupt's cause, or a timer's time, to the look that follows: on its way, held up by a switch, or by a
+/// CPU that doesn't run at all; and clocks may disagree on when it was.
+const fn look(machine: &Machine) -> u64 {
+    let kick = KICK + machine.slow_kick.most;
+    let late = LATE + machine.late.most;
+    let longer = if kick > late { kick } else { late };
+    longer + SWITCH + machine.slow_switch.most + machine.skew.most + machine.stall.most
+}
+
+/// An idle CPU asks an overloaded one; that looks, and gives a task, which the idle one must see; in between
+/// each may be switching. The overloaded one may itself have had too little to give and have passed the question on.
+const fn waste(machine: &Machine, look: u64) -> u64 {
+    3 * look + SOON + NOTICE + machine.slow_notice.most
+}
+
+/// Balance looks once a slice, and moves a thread once it's behind by two; on its new CPU others may have to be
+/// moved in turn.
+fn steady_lag(config: &Config, machine: &Machine) -> f64 {
+    // A stall puts off each of the moves that it takes to make up for it.
+    6.0 * config.slice().0 as f64 + 4.0 * machine.stall.most as f64
+}
+
+/// By policy.
+fn lag(config: &Config, look: u64) -> f64 {
+    let slice = config.slice().0 as f64;
+    match config.policy {
+        // Every task ahead runs one slice, and nobody comes in between.
+        PolicyKind::RoundRobin => slice + look as f64,
+        // One that comes back may be owed what history counts, a time constant, and a slice; another such one may
+        // come before it's served.
+        PolicyKind::Fair => 2.0 * (config.tau.0 as f64 + slice) + look as f64,
+        // Starves on purpose.
+        PolicyKind::Priority => f64::INFINITY,
+    }
+}
