@@ -30,7 +30,7 @@ pub mod interrupts;
 #[cfg(any(feature = "freestanding", test))]
 mod libc;
 pub mod memory;
-#[cfg(all(feature = "freestanding", not(test)))]
+#[cfg(any(feature = "freestanding", test))]
 pub mod percpu;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub mod pic;

@@ -12,6 +12,9 @@ use core::arch::asm;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
+#[cfg(test)]
+mod tests;
+
 /// CPUs that the tables of this crate have room for.
 pub const MAX_CPUS: usize = crate::acpi::MAX_CPUS;
 
@@ -187,6 +190,17 @@ pub fn resched_due() -> bool {
 pub fn need_resched_set() {
     // SAFETY: as in `preempt_disable`.
     unsafe { asm!("and dword ptr gs:[{}], {}", const PREEMPT, const !NOT_WANTED as i32, options(nostack)) };
+}
+
+/// Whether an interrupt handler may look for something better to run. If not, because the interrupted thread keeps
+/// preemption off, the wish is noted, and the thread looks as soon as it turns preemption on. Interrupts off.
+#[inline(always)]
+pub fn interrupt_may_look() -> bool {
+    let may = preempt_count() == 0;
+    if !may {
+        need_resched_set();
+    }
+    may
 }
 
 /// Takes the wish to reschedule back; the scheduler is looking right now.

@@ -279,12 +279,10 @@ pub fn on_kick() {
 fn look_from_interrupt() {
     // SAFETY: interrupts are off in a handler, and this is the only reference.
     let idle = unsafe { Local::here().cpu() }.is_idle();
-    if percpu::preempt_count() != 0 {
-        percpu::need_resched_set();
-    } else if idle {
-        idle::interrupted();
-    } else {
-        look_preempted();
+    match (percpu::interrupt_may_look(), idle) {
+        (false, _) => {}
+        (true, true) => idle::interrupted(),
+        (true, false) => look_preempted(),
     }
 }
 

@@ -36,6 +36,11 @@ impl Crowd {
         crowd
     }
 
+    /// Whether nobody has woken the thread in `slot`, which runs.
+    pub fn is_undisturbed(&self, slot: u32) -> bool {
+        self.tasks[slot as usize].state.begin_block()
+    }
+
     /// The id of the thread in `slot`.
     pub fn id(&self, slot: u32) -> TaskId {
         TaskId { slot, generation: self.tasks[slot as usize].state.generation() }
@@ -109,13 +114,11 @@ impl Kernel for Member<'_> {
 }
 
 impl Member<'_> {
-    /// Ends, and lets the next tenant have the slot; answers whether that one is undisturbed when `others` are done.
-    pub fn reincarnate(self, others: impl FnOnce()) -> bool {
+    /// Ends, and lets the next tenant have the slot.
+    pub fn reincarnate(self) {
         let state = &self.current().1.state;
         state.exit();
         state.release();
         state.create();
-        others();
-        state.begin_block()
     }
 }

@@ -96,10 +96,15 @@ fn a_wake_for_another_reason_gives_nobody_the_lock() {
 fn a_late_wake_for_a_lock_reaches_nobody_else() {
     explore(4, || {
         let session = Session::new(2, Guarded::new());
-        let holder = session.spawn(1, |me, shared| shared.add(me));
-        let me = session.enter(2);
-        session.shared.add(me);
-        assert!(me.reincarnate(|| holder.join().unwrap()), "the next tenant has the last one's permit");
+        let me = session.enter(1);
+        session.shared.mutex.lock(me);
+        let waiter = session.spawn(2, |me, shared: &Guarded| {
+            shared.add(me);
+            me.reincarnate();
+        });
+        session.shared.mutex.unlock(me);
+        waiter.join().unwrap();
+        assert!(session.crowd.is_undisturbed(2), "the next tenant has the last one's permit");
     });
 }
 
@@ -156,6 +161,24 @@ fn each_token_reaches_someone_who_waits() {
             other.join().unwrap();
         }
         assert_eq!(session.shared.value.get(), 0);
+    });
+}
+
+/// One is notified in vain while another comes to wait, and may have to wait for the list's lock first.
+///
+/// Catches: a `wait` that prepares its waiter before it has that lock (it goes on at once, is in the list twice, and
+/// someone is parked for ever).
+#[test]
+fn a_waiter_may_come_while_another_is_notified() {
+    explore(2, || {
+        let session = Session::new(3, Guarded::new());
+        let others = [2, 3].map(|slot| session.spawn(slot, |me, shared: &Guarded| shared.wait_for(me, 1)));
+        let me = session.enter(1);
+        session.shared.changed.notify_one(me);
+        session.shared.tell(me, |changed, me| changed.notify_all(me));
+        for other in others {
+            other.join().unwrap();
+        }
     });
 }
 
@@ -235,6 +258,8 @@ fn a_late_wake_for_a_joiner_reaches_nobody_else() {
         let worker = session.spawn(2, |me, end: &Completion| end.finish(me));
         let me = session.enter(1);
         session.shared.wait(me);
-        assert!(me.reincarnate(|| worker.join().unwrap()), "the next tenant has the last one's permit");
+        me.reincarnate();
+        worker.join().unwrap();
+        assert!(session.crowd.is_undisturbed(1), "the next tenant has the last one's permit");
     });
 }
