@@ -97,7 +97,10 @@ impl Member<'_> {
         // Release pairs with the Acquire of `take`.
         self.word.fetch_or(self.bit, Ordering::Release);
         if let Some((summary, bit)) = self.summary {
-            // Unconditional, and Release: a `take` whose swap of the summary comes later sees the word.
+            // Unconditional, or who finds its word taken up would go ahead of the one that set it. Release pairs with
+            // the Acquire of `take`'s swap. Relaxed, a machine might show this bit before the word's: a `take` in
+            // between takes the bit, finds the word empty, and the member is left where nobody looks. Loom, which gives
+            // both swaps the newest value, can't show that; no order on the word alone forbids it.
             summary.fetch_or(bit, Ordering::Release);
         }
     }

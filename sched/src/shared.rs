@@ -9,6 +9,7 @@ use crate::cpuset::CpuSet;
 use crate::id::{CpuId, TaskId};
 use crate::mailbox::Mailbox;
 use crate::reach::Grouping;
+use crate::sync::{Ordering, fence};
 use crate::task::{Spec, Task};
 use crate::time::Nanos;
 
@@ -96,6 +97,8 @@ impl Shared {
     pub fn cpu_time(&self, task: TaskId, now: Nanos) -> Option<Nanos> {
         let slot = &self.tasks[task.index()];
         let used = slot.meter.read(now);
+        // Acquire pairs with the Release in `Task::create`: if that was the next tenant's time, the task is gone.
+        fence(Ordering::Acquire);
         slot.state.is_alive(task.generation).then_some(used)
     }
 

@@ -124,8 +124,10 @@ impl State {
     pub fn claim(&self, generation: u32) -> Result<(), u64> {
         let blocked = u64::from(generation) << 32 | BLOCKED;
         let active = u64::from(generation) << 32 | ACTIVE;
-        // Orderings as in `wake_otherwise`.
-        self.0.compare_exchange(blocked, active, Ordering::AcqRel, Ordering::Relaxed).map(|_| ())
+        // Acquire as in `wake_otherwise`. No Release: nobody learns from the word that the task is Active. It's continued
+        // by this CPU, or by one that had it from this CPU's hands, through an inbox and its own Release; and a permit
+        // that another waker sets later is released by that waker.
+        self.0.compare_exchange(blocked, active, Ordering::Acquire, Ordering::Relaxed).map(|_| ())
     }
 
     /// The same from what the word is.
@@ -162,8 +164,9 @@ impl State {
     /// Exited → Free under the next generation. Called once the task's stack is no longer in use.
     pub fn release(&self) {
         let next = (self.0.load(Ordering::Relaxed) >> 32).wrapping_add(1) << 32;
-        // Release pairs with the Acquire of whoever reads the new generation.
-        self.0.store(next | FREE, Ordering::Release);
+        // No Release: who reads a free word, or another generation than its own, does nothing with the slot. Its next
+        // holder has it from this one's hands, through a free list with an order of its own, and `create` releases.
+        self.0.store(next | FREE, Ordering::Relaxed);
     }
 
     /// Whether the task is blocked, or about to be.

@@ -10,7 +10,7 @@ use crate::id::{CpuId, TaskId};
 use crate::meter::Meter;
 use crate::primitives::Waiter;
 use crate::state::State;
-use crate::sync::{AtomicBool, AtomicU32, Ordering, Owned};
+use crate::sync::{AtomicBool, AtomicU32, Ordering, Owned, fence};
 use crate::terms::Terms;
 pub use crate::terms::{MAX_WEIGHT, NORMAL_WEIGHT};
 
@@ -97,6 +97,9 @@ impl Task {
     pub(crate) fn create(&self, slot: u32, spec: Spec, cpu: CpuId) -> TaskId {
         self.terms.reset(self.state.generation(), spec.weight, spec.affinity);
         self.set_cpu(cpu);
+        // Release pairs with the Acquire in [`crate::Shared::cpu_time`]: who reads what the new tenant's fields hold
+        // finds that the last one is gone. A mere compiler barrier on x86.
+        fence(Ordering::Release);
         self.meter.reset();
         for field in [
             &self.virtual_time,

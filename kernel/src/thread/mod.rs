@@ -9,6 +9,7 @@ pub use builder::Builder;
 pub use join::JoinHandle;
 
 use alloc::sync::Arc;
+use core::sync::atomic::{Ordering, fence};
 
 use arch::interrupts;
 use arrayvec::ArrayString;
@@ -100,7 +101,9 @@ impl Thread {
     pub fn usage(&self) -> Usage {
         self.0.completion.usage().unwrap_or_else(|| {
             let running = usage_of(Local::here(), self.0.task);
-            // It may have ended, and its slot been reused, between the two reads: then the end tells.
+            // Acquire pairs with the Release in `sched`'s `Task::create`: if the slot was reused meanwhile, the end is
+            // seen, and tells.
+            fence(Ordering::Acquire);
             self.0.completion.usage().unwrap_or(running)
         })
     }

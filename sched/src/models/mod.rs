@@ -10,11 +10,14 @@
 //! A model has a bound on preemptions, so that all of them end in two minutes: `LOOM_MAX_PREEMPTIONS=n` sets
 //! another, `LOOM_UNBOUNDED=1` removes it. Each prints how many executions it took.
 //!
-//! **What loom can't show.** It gives a read-modify-write the newest value, and makes a `SeqCst` fence acquire all that
-//! earlier `SeqCst` fences released, so that an ordering may be weakened unseen where only such accesses rest on
-//! it: the Release of a bitmap's summary is one. Two more weakenings pass because something else carries
-//! the order: the Release of `State::claim` (the inbox that the claimer posts to) and that of `State::release`
-//! (the `create` that follows). Loom has no interrupts: here they come where the kernel turns them on.
+//! **What loom can't show.** It gives a read-modify-write the newest value, also where it fails, and makes a `SeqCst`
+//! fence acquire all that earlier `SeqCst` fences released, so that an ordering may be weakened unseen where only such
+//! accesses rest on it. Of those in use these are needed by C11 and can't be seen to be: Release on a bitmap's
+//! summary (`bitmap.rs` has the execution), and Acquire and Release on a joiner's or a waiter's id (a wake by it must
+//! see its task's creation, or a failed compare-and-swap could take it for a stale one). It has no order between a
+//! store and another thread's read-modify-write that came before (`sync::overwrite`). And it has no interrupts:
+//! here they come where the kernel turns them on; the preempt word, which is about nothing else, is explored by
+//! `arch`'s own test.
 
 mod controls;
 mod cpus;

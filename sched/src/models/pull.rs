@@ -1,5 +1,7 @@
 //! Work conservation: no CPU idles while a task waits elsewhere that may move.
 
+use loom::thread;
+
 use super::explore;
 use super::machine::Host;
 use super::scene::{NOW, Scene, start};
@@ -77,6 +79,8 @@ fn a_task_is_woken_where_nothing_runs() {
         host.step(Reason::Block);
         start(&mut host, 4, Affinity::one(CpuId(0)));
         let dry = scene.spawn(1, run);
+        // Or else loom looks for conflicts with what CPU 0 does last, and never lets CPU 1 run dry before the wake.
+        thread::yield_now();
         host.wake(sleeper);
         host.serve(|host| run(&scene, host));
         dry.join().unwrap();

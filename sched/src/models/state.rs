@@ -13,6 +13,7 @@ use crate::shared::Shared;
 use crate::state::{State, Woken};
 use crate::sync::Owned;
 use crate::task::{NORMAL_WEIGHT, Spec};
+use crate::time::Nanos;
 
 /// A task that parks until each of its conditions holds, and then ends.
 struct Parker {
@@ -153,5 +154,25 @@ fn a_wake_of_a_task_that_ends_owes_nothing() {
         assert!(!state.is_alive(0));
         state.release();
         assert_eq!(state.generation(), 1);
+    });
+}
+
+/// Who asks for a task's CPU time gets that task's, or none, though the slot may have its next tenant meanwhile.
+///
+/// Catches: no fence in `cpu_time` or in `Task::create` (stale: the next tenant's time under the last one's name).
+#[test]
+fn a_cpu_time_is_never_the_next_tenants() {
+    explore(5, || {
+        let shared = Arc::new(Shared::new(1, 1, Config::default()));
+        let first = shared.create(1, Spec::default(), CpuId(0));
+        shared.task(1).meter.start(Nanos(100));
+        shared.task(1).meter.stop(Nanos(150));
+        let theirs = Arc::clone(&shared);
+        let reader = thread::spawn(move || theirs.cpu_time(first, Nanos(200)));
+        shared.task(1).state.exit();
+        shared.release(first);
+        shared.create(1, Spec::default(), CpuId(0));
+        let time = reader.join().unwrap();
+        assert!(time.is_none_or(|time| time == Nanos(50)), "{time:?}");
     });
 }
