@@ -16,9 +16,9 @@ pub const NORMAL_WEIGHT: u32 = 1024;
 /// The largest weight; larger ones are taken as this.
 pub const MAX_WEIGHT: u32 = 1 << 24;
 
-/// Fixed point of [`Terms::weighted`]: 2^32 is the inverse of the normal weight, 2^18 that of the largest, so that
-/// it errs by less than four millionths.
-const INVERSE_SHIFT: u32 = 32;
+/// Fixed point of [`Terms::weighted`]: 2^48 is the inverse of the normal weight, 2^34 that of the largest, so that
+/// a second of virtual time errs by less than a nanosecond of it.
+const INVERSE_SHIFT: u32 = 48;
 
 /// In the word of an affinity: the terms changed. It stands for a first CPU that no machine has.
 const CHANGED: u32 = 1 << 31;
@@ -63,7 +63,8 @@ impl Terms {
 
     fn apply(&self, weight: u32, affinity: Affinity) {
         self.weight.store(weight, Ordering::Relaxed);
-        self.inverse.set((u64::from(NORMAL_WEIGHT) << INVERSE_SHIFT) / u64::from(weight));
+        // Rounded up, as `unweighted` is: what was to run for a span of virtual time has then used it up.
+        self.inverse.set((u64::from(NORMAL_WEIGHT) << INVERSE_SHIFT).div_ceil(u64::from(weight)));
         self.burden.store(weight << 1 | u32::from(affinity.is_movable()), Ordering::Relaxed);
     }
 
@@ -135,10 +136,10 @@ impl Terms {
         ((u128::from(nanos) * u128::from(self.inverse.get())) >> INVERSE_SHIFT) as u64
     }
 
-    /// The CPU time that counts as `virtual_nanos`: the inverse of [`Terms::weighted`].
+    /// The CPU time that counts as `virtual_nanos`: the inverse of [`Terms::weighted`], and up to 1 ns more.
     #[inline]
     pub fn unweighted(&self, virtual_nanos: u64) -> u64 {
-        ((u128::from(virtual_nanos) * u128::from(self.weight())) / u128::from(NORMAL_WEIGHT)) as u64
+        ((u128::from(virtual_nanos) * u128::from(self.weight())) / u128::from(NORMAL_WEIGHT)) as u64 + 1
     }
 }
 

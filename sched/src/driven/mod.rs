@@ -6,4 +6,5 @@
 //! exact, so that a test may say to the nanosecond what must happen.)
 
 mod machine;
+mod overtaking;
 mod regressions;

@@ -134,7 +134,7 @@ impl Policy for Fair {
 
     #[inline]
     fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos {
-        let until = least_key.saturating_add(self.hysteresis);
+        let until = least_key + self.hysteresis;
         let virtual_left = until.saturating_sub(running.task.virtual_time.get());
         Nanos(running.task.unweighted(virtual_left))
     }
