@@ -65,9 +65,11 @@ impl Decay {
         }
     }
 
-    /// The same where the window ends: what the task ran before is folded in at that window's scale.
+    /// The same where the window ends: what the task ran before is folded in at that window's scale, or at that of
+    /// `from` where this CPU has been idle since.
     #[cold]
     fn charge_across(&mut self, task: &Task, from: u64, to: u64) {
+        self.advance(Nanos(from));
         Self::fold(task, (self.epoch, self.scale));
         self.enter_window(to);
         let ran = to.saturating_sub(from);
@@ -203,7 +205,7 @@ fn exp2_fraction(fraction: u64) -> u64 {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::task::Spec;
+    use crate::task::{MAX_WEIGHT, Spec};
     use crate::{affinity::Affinity, id::CpuId};
     use proptest::prelude::*;
 
@@ -255,6 +257,49 @@ mod tests {
                 let error = (decay.value(&task) as f64 - reference).abs();
                 let unit = tau.0 as f64 * 1024.0 / f64::from(weight);
                 prop_assert!(error <= BOUND * unit + 64.0, "off by {} of tau", error / unit);
+            }
+        }
+
+        /// The same where the task waits in between, and goes from CPU to CPU, whose clocks differ by a little and which
+        /// may have been idle for many epochs. The bound is wider by a window, 1/128 of tau: what a task ran last
+        /// before it waited doesn't fade until it runs on.
+        #[test]
+        fn follows_the_reference_from_cpu_to_cpu(
+            tau_us in 1_000_u64..10_000_000,
+            weight in prop::sample::select(std::vec![1_u32, 2, 1023, 1024, 100_000, MAX_WEIGHT]),
+            start in 0_u64..1 << 62,
+            skews in prop::array::uniform3(0_u64..2_000),
+            steps in prop::collection::vec((0_usize..3, 0_u8..4, 0_u32..36), 1..60),
+        ) {
+            let tau = Nanos::from_micros(tau_us);
+            let mut cpus = [0; 3].map(|_| Decay::new(tau));
+            let (task, unit) = (task(weight), tau.0 as f64 * 1024.0 / f64::from(weight));
+            let (mut now, mut reference, mut blocked) = (start, 0.0_f64, false);
+            for (cpu, what, bits) in steps {
+                let (decay, span, here) = (&mut cpus[cpu], 1_u64 << bits, Nanos(now + skews[cpu]));
+                if what == 0 && blocked {
+                    decay.advance(here);
+                    if !decay.left_just_now(&task) {
+                        decay.come_back(&task);
+                    }
+                    blocked = false;
+                }
+                let faded = (-(span as f64) / tau.0 as f64).exp();
+                reference *= faded;
+                now += span;
+                if !blocked && what < 2 {
+                    reference += unit * (1.0 - faded);
+                    decay.charge(&task, here, here + Nanos(span));
+                }
+                if !blocked && what == 1 {
+                    decay.leave(&task);
+                    blocked = true;
+                }
+                if !blocked {
+                    decay.advance(Nanos(now + skews[cpu]));
+                    let error = (decay.value(&task) as f64 - reference).abs();
+                    prop_assert!(error <= (BOUND + 1.0 / 128.0) * unit + 64.0, "off by {} of tau", error / unit);
+                }
             }
         }
     }
