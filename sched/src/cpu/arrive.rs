@@ -34,7 +34,7 @@ impl<'a> Cpu<'a> {
     #[inline(always)]
     fn take_in(&mut self, slot: u32, now: Nanos) {
         let task = self.task(slot);
-        let why = if task.cpu() == self.id { Arrival::Woken } else { self.welcome_posted(task) };
+        let why = if task.cpu() == self.id { Arrival::Woken } else { self.welcome_posted(task, now) };
         if self.admits(task) {
             self.enqueue(slot, task, why, now);
         } else {
@@ -44,12 +44,14 @@ impl<'a> Cpu<'a> {
 
     /// Who waited elsewhere carries lag; who slept, or is new, carries history.
     #[inline]
-    fn welcome_posted(&self, task: &Task) -> Arrival {
+    fn welcome_posted(&mut self, task: &Task, now: Nanos) -> Arrival {
         self.welcome(task);
         if !task.is_in_transit() {
             return Arrival::New;
         }
         task.set_in_transit(false);
+        // Who sent it, and others, went by what this CPU had published: they'd send more.
+        self.next_publish = now;
         Arrival::Migrated
     }
 

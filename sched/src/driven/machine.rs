@@ -27,6 +27,31 @@ pub enum Idle {
     Halts,
 }
 
+/// What a CPU said of its load just before another one moved a task there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hint {
+    pub idle: bool,
+    pub weight: u64,
+    pub progress: u64,
+}
+
+/// A task that a CPU gave away while it waited.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    pub slot: u32,
+    pub from: usize,
+    pub to: usize,
+    pub at: u64,
+    /// How much it has had when it left.
+    pub virtual_time: u64,
+    /// What the giver's runnable tasks weigh without it.
+    pub weight_left: u64,
+    /// What the target's weigh, as far as it has seen.
+    pub target_weight: u64,
+    /// What the target had published.
+    pub hint: Hint,
+}
+
 pub struct Machine<'a> {
     pub shared: &'a Shared,
     pub cpus: Vec<Cpu<'a>>,
@@ -36,6 +61,8 @@ pub struct Machine<'a> {
     pub skews: Vec<u64>,
     /// Kicks sent so far.
     pub kicks: u64,
+    /// Every move so far.
+    pub moves: Vec<Move>,
     idle: Idle,
     sent: VecDeque<CpuId>,
     free: Vec<usize>,
@@ -51,6 +78,7 @@ impl<'a> Machine<'a> {
             now: 0,
             skews: vec![0; shared.cpus()],
             kicks: 0,
+            moves: Vec::new(),
             idle,
             sent: VecDeque::new(),
             free: (shared.cpus()..shared.slots()).rev().collect(),
@@ -87,6 +115,7 @@ impl<'a> Machine<'a> {
 
     /// One decision and its completion.
     fn step(&mut self, cpu: usize, reason: Reason) -> After {
+        let (hints, had) = (self.hints(cpu), self.in_transit(cpu));
         let now = self.local(cpu);
         let scheduler = &mut self.cpus[cpu];
         let decision = scheduler.reschedule(now, reason);
@@ -96,6 +125,7 @@ impl<'a> Machine<'a> {
             self.tasks.retain(|&other| other != task);
             self.free.push(task.index());
         }
+        self.note_moves(cpu, &hints, &had);
         self.take_kicks(cpu);
         after
     }
@@ -203,12 +233,21 @@ impl<'a> Machine<'a> {
         self.cpus.iter().position(|cpu| cpu.current() == task)
     }
 
-    /// The slots of what runs or waits on a CPU, or was posted to it.
-    fn places(&self, cpu: usize) -> impl Iterator<Item = u32> + '_ {
+    /// The slots of what runs or waits on a CPU.
+    fn runnable(&self, cpu: usize) -> impl Iterator<Item = u32> + '_ {
         let scheduler = &self.cpus[cpu];
         let running = (!scheduler.is_idle()).then(|| scheduler.current().index() as u32);
-        let posted = scheduler.mailbox().posted(self.shared.tasks());
-        running.into_iter().chain(scheduler.waiting_slots()).chain(posted)
+        running.into_iter().chain(scheduler.waiting_slots())
+    }
+
+    /// The same and what was posted to it.
+    fn places(&self, cpu: usize) -> impl Iterator<Item = u32> + '_ {
+        self.runnable(cpu).chain(self.cpus[cpu].mailbox().posted(self.shared.tasks()))
+    }
+
+    /// What the tasks that run and wait on a CPU weigh.
+    fn weight_seen(&self, cpu: usize) -> u64 {
+        self.runnable(cpu).map(|slot| u64::from(self.shared.task(slot as usize).weight())).sum()
     }
 
     /// Every runnable task is in one place where it may be, and every blocked one in none.
@@ -229,5 +268,60 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A CPU that idles while a task waits elsewhere that may run there, and that task's slot.
+    pub fn wasted(&self) -> Option<(usize, u32)> {
+        let idle = (0..self.cpus.len()).filter(|&cpu| self.cpus[cpu].is_idle());
+        let waiting: Vec<u32> = self.cpus.iter().flat_map(Cpu::waiting_slots).collect();
+        let allowed = |cpu, slot: u32| self.shared.task(slot as usize).affinity().allows(CpuId(cpu as u32));
+        let mut pairs = idle.flat_map(|cpu| waiting.iter().map(move |&slot| (cpu, slot)));
+        pairs.find(|&(cpu, slot)| allowed(cpu, slot))
+    }
+
+    fn hints(&self, cpu: usize) -> Vec<Hint> {
+        let now = self.local(cpu);
+        let hint = |cpu| {
+            let mailbox = self.shared.mailbox(CpuId(cpu as u32));
+            Hint {
+                idle: !matches!(mailbox.attention.peek(), Notice::Busy(_)),
+                weight: mailbox.load.weight(),
+                progress: mailbox.load.progress_at(now),
+            }
+        };
+        (0..self.shared.cpus()).map(hint).collect()
+    }
+
+    /// The tasks on their way from other CPUs' run queues to this one, or from this one's to others.
+    fn in_transit(&self, cpu: usize) -> Vec<u32> {
+        let here = self.shared.mailbox(CpuId(cpu as u32)).posted(self.shared.tasks());
+        here.chain(self.posted_by(cpu).map(|(_, slot)| slot)).collect()
+    }
+
+    fn posted_by(&self, cpu: usize) -> impl Iterator<Item = (usize, u32)> + '_ {
+        (0..self.shared.cpus()).flat_map(move |to| {
+            let inbox = self.shared.mailbox(CpuId(to as u32)).inbox(CpuId(cpu as u32));
+            inbox.peek(self.shared.tasks()).map(move |slot| (to, slot))
+        })
+    }
+
+    fn note_moves(&mut self, from: usize, hints: &[Hint], had: &[u32]) {
+        let moved: Vec<(usize, u32)> = self
+            .posted_by(from)
+            .filter(|&(_, slot)| self.shared.task(slot as usize).is_in_transit() && !had.contains(&slot))
+            .collect();
+        for (to, slot) in moved {
+            let task = self.shared.task(slot as usize);
+            self.moves.push(Move {
+                slot,
+                from,
+                to,
+                at: self.now,
+                virtual_time: task.virtual_time.get(),
+                weight_left: self.weight_seen(from),
+                target_weight: self.weight_seen(to),
+                hint: hints[to],
+            });
+        }
     }
 }

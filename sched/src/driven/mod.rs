@@ -5,6 +5,15 @@
 //! simulator's machine has delays and faults besides, loom's has every order of memory; this one is
 //! exact, so that a test may say to the nanosecond what must happen.)
 
+mod balance;
 mod machine;
 mod overtaking;
 mod regressions;
+
+use proptest::test_runner::Config;
+
+/// As many cases as a quick run affords, unless `PROPTEST_CASES` says otherwise.
+fn cases(few: u32) -> Config {
+    let default = Config::default();
+    if std::env::var_os("PROPTEST_CASES").is_some() { default } else { Config { cases: few, ..default } }
+}
