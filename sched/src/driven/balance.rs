@@ -120,6 +120,7 @@ proptest! {
             let weight = u64::from(shared.task(moved.slot as usize).weight());
             let before = moved.weight_left + weight;
             prop_assert!(moved.target_weight + weight < before, "{moved:?}");
+            prop_assert_eq!(moved.target_weight, moved.hint.weight, "what moved in isn't published");
         }
         let moves = machine.moves.len();
         prop_assert!(moves <= tasks * 2, "{moves} moves of {tasks} loops");

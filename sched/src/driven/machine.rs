@@ -72,10 +72,15 @@ pub struct Machine<'a> {
 impl<'a> Machine<'a> {
     /// A machine whose first `up` CPUs are up and idle.
     pub fn new(shared: &'a Shared, up: usize, idle: Idle) -> Self {
+        Self::starting_at(shared, up, idle, 0)
+    }
+
+    /// The same at a later time.
+    pub fn starting_at(shared: &'a Shared, up: usize, idle: Idle, now: u64) -> Self {
         let mut machine = Self {
             shared,
             cpus: Vec::new(),
-            now: 0,
+            now,
             skews: vec![0; shared.cpus()],
             kicks: 0,
             moves: Vec::new(),

@@ -6,9 +6,11 @@
 //! exact, so that a test may say to the nanosecond what must happen.)
 
 mod balance;
+mod extremes;
 mod machine;
 mod overtaking;
 mod regressions;
+mod shares;
 
 use proptest::test_runner::Config;
 

@@ -1,0 +1,115 @@
+//! The ends of what settings, weights and clocks may be: nothing overflows, is lost, or gets far out of line.
+//!
+//! Tests are built with overflow checks, so that an overflow is a failure by itself.
+
+use std::vec;
+
+use proptest::prelude::*;
+
+use super::machine::{Idle, Machine};
+use crate::affinity::Affinity;
+use crate::config::Config;
+use crate::cpu::Reason;
+use crate::id::TaskId;
+use crate::policy::PolicyKind;
+use crate::shared::Shared;
+use crate::task::{MAX_WEIGHT, NORMAL_WEIGHT, Spec};
+use crate::time::Nanos;
+
+const CPUS: usize = 3;
+/// A clock counts nanoseconds in 63 bits; this is an hour before the end.
+const NEAR_THE_END: u64 = (1 << 63) - 3_600_000_000_000;
+
+fn config() -> impl Strategy<Value = Config> {
+    let settings = (
+        prop::sample::select(PolicyKind::ALL.to_vec()),
+        prop::sample::select(vec![1_000, 1_234, 200_000, 10_000_000]),
+        prop::sample::select(vec![10, 5_000, 1_000_000]),
+        prop::sample::select(vec![0, 10, 10_000]),
+    );
+    settings.prop_map(|(policy, tau, hysteresis, penalty)| Config {
+        policy,
+        tau: Nanos::from_micros(tau),
+        hysteresis: Nanos::from_micros(hysteresis),
+        penalty: Nanos::from_micros(penalty),
+        ..Config::default()
+    })
+}
+
+fn specs() -> impl Strategy<Value = vec::Vec<Spec>> {
+    let weight = prop::sample::select(vec![0, 1, 2, NORMAL_WEIGHT, MAX_WEIGHT - 1, MAX_WEIGHT, u32::MAX]);
+    let affinity = prop_oneof![3 => Just(Affinity::ANY), 1 => Just(Affinity::range(0, 2).expect("two CPUs"))];
+    prop::collection::vec((weight, affinity).prop_map(|(weight, affinity)| Spec { weight, affinity }), 1..8)
+}
+
+/// No task of a queue is further from the one that runs than a task's start may be: tau of lag, or a slice of its
+/// own and of the other's and what either has had lately.
+fn is_in_line(machine: &Machine<'_>, cpu: usize) -> Result<(), TestCaseError> {
+    let (scheduler, config) = (&machine.cpus[cpu], machine.shared.config());
+    if scheduler.is_idle() || config.policy != PolicyKind::Fair {
+        return Ok(());
+    }
+    let running = machine.shared.task(scheduler.current().index());
+    for slot in scheduler.waiting_slots() {
+        let task = machine.shared.task(slot as usize);
+        let apart = task.virtual_time.get().abs_diff(running.virtual_time.get());
+        let own = |span: Nanos| task.weighted(span.0) + running.weighted(span.0);
+        let limit =
+            own(config.slice()) + own(config.tau) + own(config.penalty) + config.tau.0 + config.slice().0 * 2;
+        prop_assert!(apart <= limit, "{apart} apart, and not {limit}, on CPU {cpu}");
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(super::cases(128))]
+
+    /// Any settings, weights and times; clocks that differ by microseconds, and now and then step back by as much.
+    #[test]
+    fn nothing_overflows_or_is_lost(
+        config in config(),
+        specs in specs(),
+        start in prop::sample::select(vec![0, 1, 1 << 40, 1 << 62, NEAR_THE_END]),
+        acts in prop::collection::vec((0..CPUS, 0_u8..8, 0_u32..30, 0_u64..10_000), 1..80),
+    ) {
+        prop_assert_eq!(config.check(), Ok(()));
+        let shared = Shared::new(CPUS, 8, config);
+        let mut machine = Machine::starting_at(&shared, CPUS, Idle::Halts, start);
+        let tasks: vec::Vec<TaskId> = specs.into_iter().map(|spec| machine.start(0, spec)).collect();
+        machine.settle();
+        for (cpu, what, bits, skew) in acts {
+            act(&mut machine, cpu, what, &tasks, 1 << bits, skew);
+            machine.settle();
+            prop_assert_eq!(machine.check(), Ok(()));
+            for cpu in 0..CPUS {
+                is_in_line(&machine, cpu)?;
+            }
+            for task in &tasks {
+                let used = shared.cpu_time(*task, Nanos(machine.now)).expect("none exits").0;
+                prop_assert!(used <= machine.now - start + 1_000_000, "used {used} ns");
+            }
+        }
+    }
+}
+
+/// One thing happens on a CPU.
+fn act(machine: &mut Machine<'_>, cpu: usize, what: u8, tasks: &[TaskId], span: u64, skew: u64) {
+    let idle = machine.cpus[cpu].is_idle();
+    match what {
+        0 | 1 => run(machine, span),
+        // The clock is set, forward or back.
+        2 => machine.skews[cpu] = skew,
+        3 => _ = machine.wake(cpu, tasks[skew as usize % tasks.len()]),
+        4 if !idle => machine.sleep(cpu, span),
+        5 if !idle => machine.look(cpu, Reason::Block),
+        6 if !idle => machine.look(cpu, Reason::Yield),
+        _ => machine.look(cpu, Reason::Preempt),
+    }
+}
+
+/// Time passes. Slices of the lightest tasks may be nanoseconds: beyond so many timers the rest come late.
+fn run(machine: &mut Machine<'_>, span: u64) {
+    let end = machine.now + span;
+    let _ = (0..100).find(|_| !machine.fire(end));
+    machine.now = machine.now.max(end);
+}
