@@ -7,8 +7,17 @@
 //! Each model says which mutation of the code it has been seen to catch. Where the doc says *race*, the order of
 //! two threads decides; where it says *stale*, a load that C11 lets read an old value.
 //!
-//! A model has a bound on preemptions, so that all of them end in two minutes: `LOOM_MAX_PREEMPTIONS=n` sets
-//! another, `LOOM_UNBOUNDED=1` removes it. Each prints how many executions it took.
+//! A model has a bound on preemptions, so that all of them end in a minute: `LOOM_MAX_PREEMPTIONS=n` sets another,
+//! `LOOM_UNBOUNDED=1` removes it. Some have more orders than anyone can wait for, so give a model some seconds then:
+//!
+//! ```text
+//! LOOM_UNBOUNDED=1 LOOM_MAX_DURATION=900 RUSTFLAGS="--cfg loom" cargo test -p sched --release models -- --nocapture 2>/dev/null
+//! ```
+//!
+//! Each prints how many executions it took, in what time, and whether that was all.
+//!
+//! Loom tries another order where two threads touch one word, and remembers one access to it by each. What a thread
+//! does with a word last may hide what it did first: where a model has a `yield_now`, it makes sure of an order.
 //!
 //! **What loom can't show.** It gives a read-modify-write the newest value, also where it fails, and makes a `SeqCst`
 //! fence acquire all that earlier `SeqCst` fences released, so that an ordering may be weakened unseen where only such
@@ -37,6 +46,7 @@ use std::env;
 use std::println;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use loom::model::Builder;
 
@@ -49,12 +59,16 @@ fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     };
     // Enough for whole CPUs: a decision takes some hundred accesses.
     builder.max_branches = builder.max_branches.max(10_000);
-    let executions = Arc::new(AtomicU64::new(0));
+    // How often loom looks at the clock.
+    builder.checkpoint_interval = 64;
+    let (executions, started) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let counted = Arc::clone(&executions);
     builder.check(move || {
         counted.fetch_add(1, Ordering::Relaxed);
         model();
     });
     let name = thread::current().name().unwrap_or_default().to_owned();
-    println!("{name}: {} executions", executions.load(Ordering::Relaxed));
+    let (executions, spent) = (executions.load(Ordering::Relaxed), started.elapsed());
+    let cut = if builder.max_duration.is_some_and(|limit| spent >= limit) { ", cut short" } else { "" };
+    println!("{name}: {executions} executions in {:.1} s{cut}", spent.as_secs_f64());
 }
