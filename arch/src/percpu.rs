@@ -33,6 +33,7 @@ pub(crate) struct PerCpu {
     preempt: AtomicU32,
     apic_id: AtomicU32,
     stopped: AtomicBool,
+    scoped: AtomicPtr<()>,
     /// Interrupts taken, by vector; on lines of their own, since other CPUs read them for the report.
     counts: Counters,
 }
@@ -43,6 +44,7 @@ struct Counters([AtomicU64; COUNTERS]);
 const KERNEL: usize = offset_of!(PerCpu, kernel);
 const INDEX: usize = offset_of!(PerCpu, index);
 const PREEMPT: usize = offset_of!(PerCpu, preempt);
+const SCOPED: usize = offset_of!(PerCpu, scoped);
 /// Where the interrupt stubs find the counters, from GS.
 pub(crate) const COUNTS: usize = offset_of!(PerCpu, counts);
 
@@ -61,6 +63,7 @@ impl PerCpu {
             preempt: AtomicU32::new(NOT_WANTED),
             apic_id: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
+            scoped: AtomicPtr::new(core::ptr::null_mut()),
             counts: Counters([const { AtomicU64::new(0) }; COUNTERS]),
         }
     }
@@ -135,6 +138,25 @@ pub fn kernel_ptr() -> *const () {
 pub fn set_kernel_ptr(kernel: *const ()) {
     // SAFETY: writes a field of this CPU's block, which has room for a pointer.
     unsafe { asm!("mov gs:[{}], {}", const KERNEL, in(reg) kernel, options(nostack, preserves_flags)) };
+}
+
+/// The pointer that the kernel keeps for this CPU while interrupts are off; null whenever they are on, so that a thread
+/// which may migrate right after the instruction never has another CPU's.
+#[inline(always)]
+pub fn scoped_ptr() -> *mut () {
+    let scoped;
+    // SAFETY: as in `index`.
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) scoped, const SCOPED, options(nomem, nostack, preserves_flags));
+    };
+    scoped
+}
+
+/// Sets what [`scoped_ptr`] returns on this CPU, with interrupts off; to null before they are on again.
+#[inline(always)]
+pub fn set_scoped_ptr(scoped: *mut ()) {
+    // SAFETY: writes a field of this CPU's block, which has room for a pointer.
+    unsafe { asm!("mov gs:[{}], {}", const SCOPED, in(reg) scoped, options(nostack, preserves_flags)) };
 }
 
 /// Turns preemption off, nested: one increment. A compiler barrier.

@@ -7,6 +7,8 @@
 use core::sync::atomic::{AtomicU8, Ordering};
 use x86_64::instructions::port::Port;
 
+use crate::debug_console;
+
 /// COM1's base port; the registers below are offsets from it (16550 data sheet).
 const COM1: u16 = 0x3f8;
 const DATA: u16 = 0;
@@ -24,9 +26,6 @@ const FIFOS_ON: u8 = 0b1100_0000;
 /// What a 16550A takes whenever its transmitter is empty.
 const FIFO_BYTES: u8 = 16;
 
-/// The debug console of Bochs, and of QEMU where asked for.
-const DEBUG_CONSOLE: u16 = 0xe9;
-
 /// A UART that has not drained after this many polls is broken; the byte is given up rather than the boot.
 const PATIENCE: u32 = 10_000_000;
 
@@ -36,7 +35,7 @@ const UNKNOWN: u8 = 0xff;
 const NO_UART: u8 = 0;
 
 fn write(port: u16, value: u8) {
-    // SAFETY: COM1's registers and the debug console; neither reaches memory.
+    // SAFETY: COM1's registers, which don't reach memory.
     unsafe { Port::new(port).write(value) }
 }
 
@@ -73,7 +72,7 @@ pub fn write_bytes(bytes: &[u8]) {
         init();
     }
     match BURST.load(Ordering::Relaxed) {
-        NO_UART => bytes.iter().for_each(|&byte| write(DEBUG_CONSOLE, byte)),
+        NO_UART => debug_console::write_bytes(bytes),
         burst => bytes.chunks(usize::from(burst)).for_each(send_burst),
     }
 }
