@@ -7,6 +7,7 @@ use crate::id::CpuId;
 
 /// The CPUs `first..first + count` on which a task may run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 pub struct Affinity {
     first: u16,
     count: u16,

@@ -5,6 +5,7 @@ use crate::time::Nanos;
 
 /// The scheduler's settings, fixed at boot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 pub struct Config {
     /// Which policy picks.
     pub policy: PolicyKind,

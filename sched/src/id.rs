@@ -2,6 +2,7 @@
 
 /// A CPU, counted from zero in the order of the machine's start-up.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 pub struct CpuId(pub u32);
 
 impl CpuId {
@@ -16,6 +17,7 @@ impl CpuId {
 ///
 /// An id outlives its task. Using a stale one is safe: every operation answers that the task is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 pub struct TaskId {
     pub(crate) slot: u32,
     pub(crate) generation: u32,

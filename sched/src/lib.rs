@@ -31,7 +31,8 @@
 //!
 //! The crate contains no unsafe code: what crosses CPUs is a slot number and atomics, never a reference. So
 //! the same lines run in the kernel, in the simulator (`cargo xtask sim`), and under the model checker
-//! (`src/models`), which sees every order that memory may take.
+//! (`src/models`), which sees every order that memory may take. With the feature `tape` a kernel records what it
+//! read, and `cargo xtask replay` runs these lines again on it (`src/tape`).
 #![cfg_attr(not(any(test, loom)), no_std)]
 #![forbid(unsafe_code)]
 
@@ -64,6 +65,8 @@ pub mod shared;
 pub mod state;
 pub mod stats;
 pub mod sync;
+#[cfg(feature = "tape")]
+pub mod tape;
 pub mod task;
 pub mod terms;
 pub mod time;

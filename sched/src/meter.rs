@@ -4,19 +4,19 @@
 //! started had it run without a break; the time used is then the distance to now. Starting and stopping are
 //! single stores, charging a running task needs none, and a reader never sees half an update.
 
-use crate::sync::Owned;
+use crate::sync::Tally;
 use crate::time::Nanos;
 
 const RUNNING: u64 = 1 << 63;
 
 /// CPU time used, exact while it runs.
 #[derive(Debug)]
-pub struct Meter(Owned);
+pub struct Meter(Tally);
 
 impl Meter {
     /// A stopped meter at zero.
     pub fn new() -> Self {
-        Self(Owned::new(0))
+        Self(Tally::new(0))
     }
 
     /// Starts at `now`. Only the owner, while stopped.

@@ -63,6 +63,12 @@ impl RunQueue {
         first.into_iter().chain(self.rest.entries().iter().map(|entry| entry.slot))
     }
 
+    /// The same with their keys.
+    pub fn keys(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        let first = self.first().map(|(key, slot)| (slot, key));
+        first.into_iter().chain(self.rest.entries().iter().map(|entry| (entry.slot, entry.key)))
+    }
+
     /// Adds a task.
     #[inline]
     pub fn push(&mut self, task: &Task, slot: u32, key: u64) {

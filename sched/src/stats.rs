@@ -1,14 +1,14 @@
 //! What a CPU counted: written by it alone, read by anyone.
 
 use crate::meter::Meter;
-use crate::sync::Owned;
+use crate::sync::Tally;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
         /// One CPU's counters since boot.
         #[derive(Debug)]
         pub struct Stats {
-            $($(#[$doc])* pub $name: Owned,)*
+            $($(#[$doc])* pub $name: Tally,)*
             /// Time spent halted.
             pub halted: Meter,
         }
@@ -16,7 +16,7 @@ macro_rules! counters {
         impl Stats {
             /// All zero.
             pub fn new() -> Self {
-                Self { $($name: Owned::new(0),)* halted: Meter::new() }
+                Self { $($name: Tally::new(0),)* halted: Meter::new() }
             }
         }
     };

@@ -10,7 +10,7 @@ use crate::id::{CpuId, TaskId};
 use crate::meter::Meter;
 use crate::primitives::Waiter;
 use crate::state::State;
-use crate::sync::{AtomicBool, AtomicU32, Ordering, Owned, fence};
+use crate::sync::{AtomicBool, AtomicU32, Ordering, Owned, Tally, fence};
 use crate::terms::Terms;
 pub use crate::terms::{MAX_WEIGHT, NORMAL_WEIGHT};
 
@@ -47,11 +47,11 @@ pub struct Task {
     /// The task's place among those that wait for a lock or a condition.
     pub(crate) waiter: Waiter,
     /// Times the task was switched to (owner).
-    pub switches: Owned,
+    pub switches: Tally,
     /// Times the task was switched from although it could have gone on (owner).
-    pub preemptions: Owned,
+    pub preemptions: Tally,
     /// Times the task came to another CPU (owner).
-    pub migrations: Owned,
+    pub migrations: Tally,
 }
 
 /// What a new task is to be.
@@ -87,9 +87,9 @@ impl Task {
             epoch: Owned::new(0),
             blocked_in: Owned::new(0),
             waiter: Waiter::new(),
-            switches: Owned::new(0),
-            preemptions: Owned::new(0),
-            migrations: Owned::new(0),
+            switches: Tally::new(0),
+            preemptions: Tally::new(0),
+            migrations: Tally::new(0),
         }
     }
 
@@ -101,17 +101,11 @@ impl Task {
         // finds that the last one is gone. A mere compiler barrier on x86.
         fence(Ordering::Release);
         self.meter.reset();
-        for field in [
-            &self.virtual_time,
-            &self.folded,
-            &self.measure,
-            &self.epoch,
-            &self.blocked_in,
-            &self.switches,
-            &self.preemptions,
-            &self.migrations,
-        ] {
+        for field in [&self.virtual_time, &self.folded, &self.measure, &self.epoch, &self.blocked_in] {
             field.set(0);
+        }
+        for count in [&self.switches, &self.preemptions, &self.migrations] {
+            count.set(0);
         }
         self.state.create();
         TaskId { slot, generation: self.state.generation() }

@@ -8,6 +8,7 @@ use core::ops::Add;
 /// Arithmetic saturates: clocks of different CPUs may differ by a small skew, and a difference that would be
 /// negative is zero.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 pub struct Nanos(pub u64);
 
 impl Nanos {

@@ -8,6 +8,7 @@ use crate::id::TaskId;
 
 /// What the kernel must do after a switch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 #[must_use]
 pub enum After {
     /// Nothing: the task that was switched to runs.

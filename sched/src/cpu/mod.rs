@@ -182,6 +182,11 @@ impl<'a> Cpu<'a> {
         self.queue.slots()
     }
 
+    /// The run queue, for reports.
+    pub fn queue(&self) -> &RunQueue {
+        &self.queue
+    }
+
     /// The deadline for which the timer is armed ([`Nanos::NEVER`] if it isn't).
     pub fn armed(&self) -> Nanos {
         self.armed

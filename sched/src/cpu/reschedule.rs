@@ -8,6 +8,7 @@ use crate::time::Nanos;
 
 /// Why a CPU reschedules: what the running task does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 pub enum Reason {
     /// It could go on: an interrupt or a wakeup asks whether it should. Also what the idle task says.
     Preempt,
@@ -21,6 +22,7 @@ pub enum Reason {
 
 /// Which context the CPU is to continue with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 pub enum Next {
     /// The one that runs.
     Stay,
@@ -30,6 +32,7 @@ pub enum Next {
 
 /// What to do with this CPU's timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 pub enum Arm {
     /// Leave it alone: nothing earlier than what is armed is needed.
     Keep,
@@ -39,6 +42,7 @@ pub enum Arm {
 
 /// What a CPU must do now.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 #[must_use = "the scheduler has already recorded that this happens"]
 pub struct Decision {
     /// Which context to continue with.

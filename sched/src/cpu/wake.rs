@@ -14,6 +14,7 @@ const SOON: Nanos = Nanos::from_micros(20);
 
 /// What a wake did, and what the caller must do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 #[must_use = "a kick that isn't sent may leave the task waiting for ever"]
 pub enum WakeOutcome {
     /// The task is gone: nothing to do.
@@ -33,6 +34,7 @@ pub enum WakeOutcome {
 
 /// What is left of a wake after its short way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 #[must_use = "a claimed task that is dropped here is lost"]
 pub enum Rest {
     /// The task wasn't blocked a moment ago; nothing was done.

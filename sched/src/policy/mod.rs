@@ -106,6 +106,7 @@ pub trait Policy {
 
 /// The policies that can be chosen at boot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
 pub enum PolicyKind {
     /// Decaying-average fair share, the default.
     Fair,

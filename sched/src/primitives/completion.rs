@@ -2,7 +2,8 @@
 
 use super::Kernel;
 use crate::id::TaskId;
-use crate::sync::{AtomicU64, Ordering, const_new};
+use crate::sync::untaped::AtomicU64;
+use crate::sync::{Ordering, const_new};
 
 /// The thread goes on, and nobody joins yet.
 const GOING_ON: u64 = 0;

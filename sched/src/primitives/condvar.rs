@@ -5,7 +5,8 @@
 
 use super::waiter::{NOBODY, call};
 use super::{Kernel, Mutex};
-use crate::sync::{AtomicU32, Ordering, const_new};
+use crate::sync::untaped::AtomicU32;
+use crate::sync::{Ordering, const_new};
 use crate::task::Task;
 
 /// Blocks threads until another one says that something has changed.

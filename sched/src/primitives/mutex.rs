@@ -10,7 +10,8 @@
 
 use super::Kernel;
 use super::waiter::{NOBODY, call};
-use crate::sync::{AtomicU32, Ordering, const_new};
+use crate::sync::untaped::AtomicU32;
+use crate::sync::{Ordering, const_new};
 use crate::task::Task;
 
 const FREE: u32 = 0;

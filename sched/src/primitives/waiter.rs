@@ -2,7 +2,8 @@
 
 use super::Kernel;
 use crate::id::TaskId;
-use crate::sync::{AtomicU32, Ordering};
+use crate::sync::Ordering;
+use crate::sync::untaped::AtomicU32;
 use crate::task::Task;
 
 /// No thread: slot 0 is an idle task's, which never waits.
