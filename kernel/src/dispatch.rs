@@ -5,11 +5,12 @@
 
 use arch::context;
 use arch::{apic, interrupts, percpu, timer};
-use sched::{Affinity, After, Arm, Cpu, CpuId, Nanos, Next, Reason, Rest, TaskId, WakeOutcome};
+use sched::{Affinity, After, Arm, CpuId, Nanos, Next, Reason, Rest, TaskId, WakeOutcome};
 
 use crate::idle;
 use crate::local::{Local, now};
 use crate::probe;
+use crate::record::Scheduler;
 
 /// How a switch leaves the thread that ran.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -123,7 +124,7 @@ pub fn finish_switch() -> bool {
 }
 
 #[inline]
-fn send_kicks(cpu: &mut Cpu<'_>) {
+fn send_kicks(cpu: &mut Scheduler) {
     while let Some(target) = cpu.take_kick() {
         apic::kick(target.0);
     }
@@ -212,7 +213,7 @@ pub fn set_affinity(task: TaskId, affinity: Affinity) {
 }
 
 #[inline(always)]
-fn control(change: impl FnOnce(&mut Cpu<'_>, Nanos) -> WakeOutcome) {
+fn control(change: impl FnOnce(&mut Scheduler, Nanos) -> WakeOutcome) {
     interrupts::disable();
     // SAFETY: interrupts are off, and this is the only reference.
     let outcome = change(unsafe { Local::here().cpu() }, now());

@@ -5,13 +5,14 @@ use core::cell::{Cell, UnsafeCell};
 use alloc::boxed::Box;
 use arch::context::Context;
 use arch::{interrupts, percpu};
-use sched::{Cpu, CpuId, Nanos, Shared};
+use sched::{CpuId, Nanos, Shared};
 
+use crate::record::{self, Scheduler};
 use crate::thread::table::Table;
 
 /// One CPU's kernel state.
 pub struct Local {
-    cpu: UnsafeCell<Cpu<'static>>,
+    cpu: UnsafeCell<Scheduler>,
     /// Where the context of the task that runs is saved when it's switched from. With interrupts off only.
     pub running: Cell<&'static Context>,
     /// What all CPUs share of the scheduler.
@@ -23,7 +24,7 @@ pub struct Local {
 impl Local {
     /// Makes this CPU's state and hangs it into its per-CPU block. Once on each CPU, with interrupts off.
     pub fn install(index: u32, shared: &'static Shared, threads: &'static Table) {
-        let cpu = UnsafeCell::new(Cpu::new(shared, CpuId(index), now()));
+        let cpu = UnsafeCell::new(record::scheduler(shared, CpuId(index), now()));
         let running = Cell::new(threads.context(index as usize));
         let local = Box::leak(Box::new(Self { cpu, running, shared, threads }));
         percpu::set_kernel_ptr(core::ptr::from_mut(local).cast());
@@ -45,7 +46,7 @@ impl Local {
     /// CPU's `Local`, and nothing can run on this CPU in between.
     #[inline]
     #[allow(clippy::mut_from_ref, reason = "exclusive by the safety contract")]
-    pub unsafe fn cpu(&self) -> &mut Cpu<'static> {
+    pub unsafe fn cpu(&self) -> &mut Scheduler {
         debug_assert!(!interrupts::enabled());
         // SAFETY: exclusive by this function's own contract.
         unsafe { &mut *self.cpu.get() }

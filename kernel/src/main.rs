@@ -21,6 +21,7 @@ mod panic;
 mod plant;
 mod preempt;
 mod probe;
+mod record;
 mod start;
 mod suite;
 mod sync;

@@ -13,6 +13,7 @@ use spin::Once;
 
 use crate::idle;
 use crate::local::Local;
+use crate::record;
 use crate::thread::table::Table;
 
 /// What a starting CPU needs.
@@ -35,8 +36,10 @@ pub fn processors(info: &BootInfo, acpi: &Acpi, limit: usize) -> Started {
 /// Makes the scheduler for `cpus` CPUs and returns once each of them has joined it.
 pub fn schedule(cpus: usize, config: Config) {
     let slots = (memory::total_bytes() / RAM_PER_SLOT).clamp(128, 16_384) as usize;
+    record::prepare();
     let shared: &'static Shared = Box::leak(Box::new(Shared::new(cpus, slots, config)));
     let threads: &'static Table = Box::leak(Box::new(Table::new(shared)));
+    record::describe(shared);
     Local::install(0, shared, threads);
     PLAN.call_once(|| Plan { shared, threads });
     // Acquire pairs with the Release in `enter`: every CPU's state is in place.

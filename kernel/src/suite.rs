@@ -6,6 +6,7 @@ use crate::console::Log;
 use crate::facts;
 use crate::os::Tacet;
 use crate::plant;
+use crate::record;
 use crate::thread::Builder;
 
 /// The suite formats reports, so it has a larger stack than others.
@@ -22,5 +23,6 @@ fn run() {
     let options = facts::options();
     plant::grow(options.plant);
     let outcome = bench::run::<Tacet>(options, &mut Log);
+    record::save();
     exit::qemu(if outcome.failed == 0 { Exit::Passed } else { Exit::Failed })
 }
