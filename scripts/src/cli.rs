@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{compare, gdb, image, interrupt, place, run, sim, test};
+use crate::{compare, gdb, image, interrupt, place, replay, run, sim, test};
 
 /// Exit status of a command that could not start: its arguments or its surroundings are wrong.
 pub const BAD_INPUT: u8 = 2;
@@ -30,6 +30,8 @@ enum Command {
     Gdb(gdb::Gdb),
     /// Compare two result files written by `run --json`
     Compare(compare::Compare),
+    /// Play back what `run --record` saved, and compare every decision
+    Replay(replay::Replay),
     /// Simulate the scheduler on virtual CPUs and judge its fairness
     Sim(sim::Sim),
 }
@@ -49,6 +51,7 @@ pub fn run() -> Result<u8> {
         Command::Iso(iso) => iso.execute(),
         Command::Gdb(gdb) => gdb.execute(),
         Command::Compare(compare) => compare.execute(),
+        Command::Replay(replay) => replay.execute(),
         Command::Sim(sim) => sim.execute(),
     }
 }

@@ -15,6 +15,7 @@ mod log;
 mod place;
 mod process;
 mod qemu;
+mod replay;
 mod results;
 mod run;
 mod screen;

@@ -1,5 +1,6 @@
 //! `run`: boots the kernel in QEMU, shows its report, and exits with its verdict.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -8,7 +9,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::guest::{self, Limits, Report};
-use crate::image::{Source, iso};
+use crate::image::{self, Flavour, Source, iso};
 use crate::log::Line;
 use crate::qemu::command::{Debugger, Medium, Setup};
 use crate::qemu::machine::Kind;
@@ -29,7 +30,8 @@ Examples:
   scripts/run                                 the quick suite on 4 CPUs
   scripts/run --smp 2 -- suite=share          every fairness row on 2 CPUs
   scripts/run --icount -- suite=cost          costs in exact guest instructions
-  scripts/run --json results.json             keep the records for `cargo xtask compare`")]
+  scripts/run --json results.json             keep the records for `cargo xtask compare`
+  scripts/run --record=run.tape               keep every decision for `cargo xtask replay`")]
 pub struct Run {
     #[command(flatten)]
     pub machine: Machine,
@@ -56,6 +58,11 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
+    /// Keep a tape of every scheduling decision, for `cargo xtask replay` [default: beside the log]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "",
+          conflicts_with = "debug")]
+    record: Option<OsString>,
+
     /// Keep the raw log in this file [default: a new one in logs/run]
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -70,7 +77,7 @@ impl Run {
     pub fn execute(&self) -> Result<u8> {
         let qemu = Qemu::find(self.machine.qemu.as_deref())?;
         let accel = self.accel()?;
-        let kernel = self.source.image()?;
+        let kernel = self.kernel()?;
         let log = self.log()?;
         self.invite_gdb(&kernel);
         let mut screen = Screen::new();
@@ -81,7 +88,9 @@ impl Run {
             results::write(json, &report.transcript.records)?;
         }
         let json = self.json.as_deref();
-        let facts = summary::Facts { log: &log, json, machine: &self.machine, accel, qemu: &qemu };
+        let tape = self.tape(&log);
+        let tape = tape.as_deref();
+        let facts = summary::Facts { log: &log, json, tape, machine: &self.machine, accel, qemu: &qemu };
         summary::print(&report, &facts);
         Ok(report.outcome.status())
     }
@@ -98,6 +107,7 @@ impl Run {
         each: &mut dyn FnMut(&Line),
     ) -> Result<Report> {
         let medium = self.medium(kernel)?;
+        let tape = self.tape(log);
         let debugger = self.gdb.then(|| Debugger { address: GDB_PORT.into() });
         let command = Setup {
             qemu,
@@ -105,6 +115,7 @@ impl Run {
             accel: self.accel()?,
             medium: &medium,
             log,
+            tape: tape.as_deref(),
             debugger: debugger.as_ref(),
         }
         .command()?;
@@ -114,6 +125,25 @@ impl Run {
     /// Takes Limine's files from `directory`.
     pub fn set_limine(&mut self, directory: Option<PathBuf>) {
         self.loader.limine = directory;
+    }
+
+    /// The image, built where none is given.
+    fn kernel(&self) -> Result<PathBuf> {
+        if self.records() && self.source.kernel.is_none() {
+            return image::build(Flavour::Recording);
+        }
+        self.source.image()
+    }
+
+    /// Whether the kernel is to keep a tape.
+    pub fn records(&self) -> bool {
+        self.record.is_some()
+    }
+
+    /// Where the tape of a run with this log goes, if there is one.
+    pub fn tape(&self, log: &Path) -> Option<PathBuf> {
+        let asked = self.record.clone()?;
+        Some(if asked.is_empty() { log.with_extension("tape") } else { asked.into() })
     }
 
     fn accel(&self) -> Result<Accel> {

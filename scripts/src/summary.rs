@@ -20,6 +20,8 @@ pub struct Facts<'a> {
     pub log: &'a Path,
     /// The result file, where one was asked for.
     pub json: Option<&'a Path>,
+    /// The tape, where one was kept.
+    pub tape: Option<&'a Path>,
     /// The machine.
     pub machine: &'a Machine,
     /// How it was emulated.
@@ -93,6 +95,9 @@ fn fields(report: &Report, facts: &Facts) {
     field("took", format!("{:.1} s", report.took.as_secs_f64()));
     if let Some(json) = facts.json {
         field("results", place::shown(json));
+    }
+    if let Some(tape) = facts.tape {
+        field("tape", format!("{0}; `cargo xtask replay {0}` plays it", place::shown(tape)));
     }
     field("log", place::shown(facts.log));
 }

@@ -24,7 +24,8 @@ use crate::process::Group;
 
 const POLL: Duration = Duration::from_millis(20);
 
-/// How long a guest that has said its last word may take to power off.
+/// How long after its last word a guest may take to power off. What comes after the closing record counts: saving a
+/// tape takes a while, and says so.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// More log than any suite prints: a guest that goes beyond it prints in a loop.
@@ -116,13 +117,12 @@ struct Watch {
     transcript: Transcript,
     started: Instant,
     heard: Instant,
-    over: Option<Instant>,
 }
 
 impl Watch {
     fn new(tail: Tail, limits: Limits) -> Self {
         let now = Instant::now();
-        Self { tail, limits, transcript: Transcript::default(), started: now, heard: now, over: None }
+        Self { tail, limits, transcript: Transcript::default(), started: now, heard: now }
     }
 
     fn follow(&mut self, emulator: &mut Group, each: &mut dyn FnMut(&Line)) -> Result<End> {
@@ -148,9 +148,6 @@ impl Watch {
         }
         self.heard = Instant::now();
         self.transcript.feed(&fresh).iter().for_each(each);
-        if self.over.is_none() && self.transcript.is_over() {
-            self.over = Some(self.heard);
-        }
         Ok(true)
     }
 
@@ -160,7 +157,7 @@ impl Watch {
             |limit: Option<Duration>, since: Instant| limit.filter(|&limit| since.elapsed() >= limit);
         if interrupt::asked() {
             Some(End::Interrupted)
-        } else if self.over.is_some_and(|over| over.elapsed() >= GRACE) {
+        } else if self.transcript.is_over() && self.heard.elapsed() >= GRACE {
             Some(End::Lingered)
         } else if self.tail.position() > FLOOD {
             Some(End::Flooded)

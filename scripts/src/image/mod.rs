@@ -3,6 +3,7 @@
 pub mod iso;
 mod symbols;
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -53,7 +54,36 @@ impl Source {
     pub fn image(&self) -> Result<PathBuf> {
         match &self.kernel {
             Some(path) => check(path),
-            None => build(self.debug),
+            None if self.debug => build(Flavour::Debug),
+            None => build(Flavour::Release),
+        }
+    }
+}
+
+/// How a kernel is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// Optimised.
+    Release,
+    /// Not.
+    Debug,
+    /// Optimised, and it keeps a tape of what its scheduler does.
+    Recording,
+}
+
+impl Flavour {
+    /// What cargo is told. Another set of features goes to a directory of its own: or else each build would undo the
+    /// other's.
+    fn arguments(self) -> Vec<OsString> {
+        match self {
+            Self::Debug => vec![],
+            Self::Release => vec!["--release".into()],
+            Self::Recording => vec![
+                "--release".into(),
+                "--features=record".into(),
+                "--target-dir".into(),
+                place::target().join("record").into(),
+            ],
         }
     }
 }
@@ -65,9 +95,9 @@ fn check(path: &Path) -> Result<PathBuf> {
 }
 
 /// Builds the kernel and returns the image that boots: a copy of cargo's with its symbols filled in.
-pub fn build(debug: bool) -> Result<PathBuf> {
-    let linked = compile(debug)?;
-    let name = if debug { "tacet-debug" } else { "tacet" };
+pub fn build(flavour: Flavour) -> Result<PathBuf> {
+    let linked = compile(flavour)?;
+    let name = if flavour == Flavour::Debug { "tacet-debug" } else { "tacet" };
     let image = boot_directory(&linked)?.join(name);
     let filled = symbols::fill(std::fs::read(&linked)?)
         .with_context(|| format!("cannot fill in the symbols of {}", linked.display()))?;
@@ -86,12 +116,10 @@ fn boot_directory(linked: &Path) -> Result<PathBuf> {
 }
 
 /// Runs cargo and returns the executable that it reports.
-fn compile(debug: bool) -> Result<PathBuf> {
+fn compile(flavour: Flavour) -> Result<PathBuf> {
     let mut cargo = cargo();
     cargo.args(["build", "--package", "kernel", "--message-format=json-render-diagnostics"]);
-    if !debug {
-        cargo.arg("--release");
-    }
+    cargo.args(flavour.arguments());
     if let Some(commit) = place::commit() {
         cargo.env("TACET_COMMIT", commit);
     }

@@ -47,6 +47,8 @@ pub struct Setup<'a> {
     pub medium: &'a Medium,
     /// Where its serial line goes.
     pub log: &'a Path,
+    /// Where its debug console goes, for a kernel that records.
+    pub tape: Option<&'a Path>,
     /// Whether it waits for a debugger.
     pub debugger: Option<&'a Debugger>,
 }
@@ -138,6 +140,11 @@ impl Setup<'_> {
         serial.push(escaped(self.log));
         words.pair("-chardev", serial).pair("-serial", "chardev:serial");
         words.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
+        if let Some(tape) = self.tape {
+            let mut console = OsString::from("file,id=tape,path=");
+            console.push(escaped(tape));
+            words.pair("-chardev", console).pair("-device", "isa-debugcon,iobase=0xe9,chardev=tape");
+        }
     }
 
     fn medium(&self, words: &mut Words) {
@@ -199,6 +206,7 @@ mod tests {
             accel,
             medium: &Medium::Kernel { image: "tacet".into(), options: "suite=quick seed=1".into() },
             log: Path::new("a,b.log"),
+            tape: None,
             debugger: None,
         };
         setup.command()?;

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -12,22 +13,28 @@ use super::case::{Case, Need};
 use super::step::{Report, Step};
 use super::{host, pattern};
 use crate::guest;
+use crate::image::{self, Flavour};
 use crate::qemu::{Qemu, Version};
-use crate::{compare, image, place};
+use crate::run::Run;
+use crate::{compare, place};
 
 /// How many of the guest's last lines a failure shows.
 const LAST_LINES: usize = 12;
+
+/// With this no run in which a timer ended a slice comes out the same.
+const OTHER_SLICE: &str = "sched.hysteresis=50ms";
 
 /// What all boot tests share.
 struct Bench {
     qemu: Option<PathBuf>,
     limine: Option<PathBuf>,
     kernel: OnceCell<PathBuf>,
+    recording_kernel: OnceCell<PathBuf>,
 }
 
 /// One step a file, in the order of their names.
 pub fn steps(qemu: Option<PathBuf>, limine: Option<PathBuf>) -> Result<Vec<Step>> {
-    let bench = Rc::new(Bench { qemu, limine, kernel: OnceCell::new() });
+    let bench = Rc::new(Bench { qemu, limine, kernel: OnceCell::new(), recording_kernel: OnceCell::new() });
     Ok(files()?.into_iter().map(|file| step(&bench, file)).collect())
 }
 
@@ -79,10 +86,13 @@ impl Bench {
     }
 
     fn judge(&self, case: &Case, qemu: &Qemu, log: &Path) -> Result<Report> {
-        let boot = |log: &Path| case.run.boot(qemu, self.kernel()?, log, &mut |_| ());
+        let boot = |log: &Path| case.run.boot(qemu, self.kernel(&case.run)?, log, &mut |_| ());
         let first = boot(log)?;
         if let Err(why) = check(case, &first) {
             return Ok(Report::failed(describe(&why, &first, log)));
+        }
+        if let Some(least) = case.replays {
+            return replay(&case.run.tape(log).context("`--record` names a tape")?, least);
         }
         let Some(limit) = case.repeats else { return Ok(Report::passed()) };
         let second = boot(&log.with_extension("again.log"))?;
@@ -91,13 +101,37 @@ impl Bench {
     }
 
     /// Built by the first test that needs it.
-    fn kernel(&self) -> Result<&Path> {
-        if let Some(kernel) = self.kernel.get() {
+    fn kernel(&self, run: &Run) -> Result<&Path> {
+        let (kernel, flavour) = if run.records() {
+            (&self.recording_kernel, Flavour::Recording)
+        } else {
+            (&self.kernel, Flavour::Release)
+        };
+        if let Some(kernel) = kernel.get() {
             return Ok(kernel);
         }
-        let built = image::build(false)?;
-        Ok(self.kernel.get_or_init(|| built))
+        let built = image::build(flavour)?;
+        Ok(kernel.get_or_init(|| built))
     }
+}
+
+/// Plays `tape` back: every decision must be the same, and with another slice some must not be.
+///
+/// By a process of its own, since a scheduler that gives up takes the process with it.
+fn replay(tape: &Path, least: u64) -> Result<Report> {
+    let play = |arguments: &[&str]| {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("replay").arg(tape).args(arguments).output()
+    };
+    let same = play(&["--at-least", &least.to_string()])?;
+    if !same.status.success() {
+        return Ok(Report::failed(String::from_utf8_lossy(&[same.stdout, same.stderr].concat())));
+    }
+    let other = play(&[OTHER_SLICE])?;
+    if other.status.code() != Some(1) {
+        return Ok(Report::failed(format!("a replay with {OTHER_SLICE} finds no difference")));
+    }
+    Ok(Report::passed())
 }
 
 fn check(case: &Case, report: &guest::Report) -> Result<(), String> {

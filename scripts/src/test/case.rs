@@ -7,6 +7,7 @@
 //! #! outcome passed                                   as `Outcome::word` has them
 //! #! needs x2apic                                     skipped where there is none
 //! #! repeats 1                                        a second run's medians within 1 per cent
+//! #! replays 1000                                     what `--record` kept plays back, so many decisions at least
 //! ```
 //!
 //! The rest is a pattern for the log.
@@ -41,6 +42,8 @@ pub struct Case {
     pub needs: Vec<Need>,
     /// By how many per cent a second run's medians may differ; `None`: there is no second run.
     pub repeats: Option<f64>,
+    /// How many decisions must be the same in a replay; `None`: there is none.
+    pub replays: Option<u64>,
     /// What the log must look like.
     pub pattern: String,
 }
@@ -68,11 +71,14 @@ impl Case {
         }
         let pattern = lines.collect::<Vec<_>>().join("\n");
         ensure!(!pattern.trim().is_empty(), "there is no pattern");
+        let run = directives.run.context("no `#! run` line")?;
+        ensure!(directives.replays.is_none() || run.records(), "`#! replays` needs a run with `--record`");
         Ok(Self {
-            run: directives.run.context("no `#! run` line")?,
+            run,
             outcome: directives.outcome.context("no `#! outcome` line")?,
             needs: directives.needs,
             repeats: directives.repeats,
+            replays: directives.replays,
             pattern,
         })
     }
@@ -84,6 +90,7 @@ struct Directives {
     outcome: Option<String>,
     needs: Vec<Need>,
     repeats: Option<f64>,
+    replays: Option<u64>,
 }
 
 impl Directives {
@@ -94,6 +101,7 @@ impl Directives {
             "outcome" => self.outcome = Some(rest.to_owned()),
             "needs" => self.needs.push(need(rest)?),
             "repeats" => self.repeats = Some(rest.parse().context("`#! repeats` takes per cent")?),
+            "replays" => self.replays = Some(rest.parse().context("`#! replays` takes a number")?),
             _ => bail!("unknown directive `#! {word}`"),
         }
         Ok(())
@@ -145,6 +153,13 @@ Tacet [..]
     }
 
     #[test]
+    fn what_is_replayed_is_recorded() {
+        let case =
+            Case::parse(&GOOD.replace("--smp 2", "--record").replace("repeats 1.5", "replays 9")).unwrap();
+        assert_eq!((case.run.records(), case.replays), (true, Some(9)));
+    }
+
+    #[test]
     fn mistakes_are_errors() {
         for (from, to) in [
             ("#! outcome passed\n", ""),
@@ -152,6 +167,7 @@ Tacet [..]
             ("--smp 2", "--smp 0"),
             ("needs x2apic", "needs luck"),
             ("repeats 1.5", "repeats often"),
+            ("repeats 1.5", "replays 1"),
             ("Tacet [..]\n# not a comment any more\n...\n", ""),
         ] {
             assert!(Case::parse(&GOOD.replace(from, to)).is_err(), "{to}");

@@ -26,6 +26,7 @@ pub fn steps() -> Vec<Step> {
         lints("lints", &TESTED, &["--all-targets"]),
         // By itself: the tests' dependencies would turn on `std` in the image's.
         lints("lints image", &["kernel"], &[]),
+        lints("lints recording image", &["kernel"], &["--features", "record"]),
         unit(),
         models(),
     ]
