@@ -270,9 +270,9 @@ pub fn on_timer() {
 
 /// The kick interrupt.
 pub fn on_kick() {
-    if !probe::answered() {
-        look_from_interrupt();
-    }
+    // A probe's kick and another CPU's may have come as one.
+    probe::answer();
+    look_from_interrupt();
 }
 
 /// The end of an interrupt: look, unless the interrupted thread keeps preemption off.

@@ -15,23 +15,25 @@ static ANSWER: AtomicU64 = AtomicU64::new(0);
 /// How long an answer is waited for.
 const PATIENCE_NS: u64 = 1_000_000_000;
 
-/// Called first thing by the kick's handler; whether the kick was the probe's.
+/// Called first thing by the kick's handler.
 #[inline]
-pub fn answered() -> bool {
+pub fn answer() {
     let asked = ASKED.load(Ordering::Relaxed);
-    asked != 0 && answer(asked)
+    if asked != 0 {
+        answer_if(asked);
+    }
 }
 
+/// Answers if this CPU is the one that was asked.
 #[cold]
-fn answer(asked: u64) -> bool {
+fn answer_if(asked: u64) {
     let time = now();
     if asked != u64::from(percpu::index()) + 1 {
-        return false;
+        return;
     }
     ANSWER.store(time.0, Ordering::Relaxed);
     // Release pairs with the Acquire in `round`: who sees the question gone sees the answer.
     ASKED.store(0, Ordering::Release);
-    true
 }
 
 /// Sends `target` a kick and returns the nanoseconds to its handler; `None` if none ran within a second. One
@@ -41,7 +43,7 @@ pub fn round(target: u32) -> Option<u64> {
     ASKED.store(u64::from(target) + 1, Ordering::Relaxed);
     let sent = now();
     apic::kick(target);
-    // Acquire pairs with the Release in `answer`.
+    // Acquire pairs with the Release in `answer_if`.
     while ASKED.load(Ordering::Acquire) != 0 {
         cpu::relax();
         if now().since(sent).0 > PATIENCE_NS {
