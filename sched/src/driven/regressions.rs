@@ -186,8 +186,8 @@ fn dragonos_571_a_task_that_is_about_to_block_is_in_nobodys_hands() {
 /// Asterinas pull request 2234: the wish to preempt was cleared only by a decision to switch, so that it outlived
 /// others and made a CPU look for ever. A wake that preempts is good for one decision.
 ///
-/// Fails if `Cpu::reschedule` doesn't clear the note of `Cpu::enqueue`. (The kernel's flag has a boot test of that
-/// name.)
+/// Fails if `Cpu::reschedule` doesn't clear the note of `Cpu::enqueue`. (The kernel's flag has a boot test,
+/// `asterinas-2234`.)
 #[test]
 fn asterinas_2234_a_wish_to_preempt_lasts_for_one_decision() {
     let shared = Shared::new(1, 4, Config::default());
