@@ -41,10 +41,10 @@ fn no_cpu_idles_while_a_task_waits_elsewhere() {
     });
 }
 
-/// CPU 0 runs one of two loops that may move and yields to the other, while CPU 1 runs dry.
+/// CPU 0 runs a loop that may move, and that yields to one that may not, while CPU 1 has run dry.
 ///
-/// Catches: `reschedule` that shares its surplus before it switches, so that the loop that yields runs on CPU 1 while
-/// CPU 0 is still on its stack; `switched` that doesn't share (CPU 1 idles for ever).
+/// Catches: `reschedule` that shares its surplus before it switches (CPU 1 runs the loop while CPU 0 is on its stack);
+/// `switched` that doesn't share (CPU 1 idles for ever).
 #[test]
 fn a_loop_that_yields_is_given_away_once_it_is_saved() {
     explore(3, || {
@@ -52,9 +52,13 @@ fn a_loop_that_yields_is_given_away_once_it_is_saved() {
         busy_so_far(&scene);
         let mut host = Host::new(&scene.machine, 0, NOW);
         start(&mut host, 2, Affinity::ANY);
-        start(&mut host, 3, Affinity::ANY);
         let dry = scene.spawn(1, run);
-        host.step(Reason::Yield);
+        // Or else loom looks for conflicts with what CPU 0 does last, and never lets CPU 1 run dry before.
+        thread::yield_now();
+        start(&mut host, 3, Affinity::one(CpuId(0)));
+        if host.cpu.current_slot() == 2 {
+            host.step(Reason::Yield);
+        }
         host.serve(|host| run(&scene, host));
         dry.join().unwrap();
     });
@@ -79,7 +83,7 @@ fn a_task_is_woken_where_nothing_runs() {
         host.step(Reason::Block);
         start(&mut host, 4, Affinity::one(CpuId(0)));
         let dry = scene.spawn(1, run);
-        // Or else loom looks for conflicts with what CPU 0 does last, and never lets CPU 1 run dry before the wake.
+        // As above.
         thread::yield_now();
         host.wake(sleeper);
         host.serve(|host| run(&scene, host));
@@ -89,7 +93,7 @@ fn a_task_is_woken_where_nothing_runs() {
 
 /// CPU 0 has two tasks that end, CPU 1 asks it for one: both may run dry before either has the second.
 ///
-/// Catches: `feed_idle` that claims a CPU and gives it nothing, `give` that leaves the task in the queue, too, or doesn't
+/// Meant to catch: `feed_hungry` that claims a CPU and gives it nothing, `give` that leaves the task in the queue, too, or doesn't
 /// send the kick that it needs (the second task never runs, or runs twice).
 #[test]
 fn a_victim_that_runs_dry_leaves_no_thief_waiting() {

@@ -121,3 +121,55 @@ impl Default for Mutex {
         Self::new()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::id::TaskId;
+    use core::cell::RefCell;
+    use std::vec::Vec;
+
+    /// A kernel whose threads never get to run.
+    #[derive(Clone, Copy)]
+    struct Still<'a> {
+        tasks: &'a [Task],
+        woken: &'a RefCell<Vec<usize>>,
+    }
+
+    impl Kernel for Still<'_> {
+        fn current(&self) -> (u32, &Task) {
+            unreachable!("nobody runs")
+        }
+
+        fn tasks(&self) -> &[Task] {
+            self.tasks
+        }
+
+        fn park(&self) {}
+
+        fn wake(&self, task: TaskId) {
+            self.woken.borrow_mut().push(task.index());
+        }
+    }
+
+    /// Catches: `take_list` that doesn't turn the list round; `hand_over` that takes the list before the queue is empty.
+    #[test]
+    fn the_lock_goes_round_in_the_order_of_arrival() {
+        let tasks: Vec<Task> = (0..6).map(|_| Task::new()).collect();
+        let woken = RefCell::new(Vec::new());
+        let kernel = Still { tasks: &tasks, woken: &woken };
+        let mutex = Mutex::new();
+        assert!(mutex.try_lock());
+        let arrive = |slot: usize| assert!(!mutex.join(slot as u32, &tasks[slot]));
+        [4, 1, 3].into_iter().for_each(arrive);
+        mutex.unlock(kernel);
+        [5, 2].into_iter().for_each(arrive);
+        for _ in 0..4 {
+            mutex.unlock(kernel);
+        }
+        assert_eq!(*woken.borrow(), [4, 1, 3, 5, 2]);
+        assert!(!mutex.try_lock(), "the last one holds it");
+        mutex.unlock(kernel);
+        assert!(mutex.try_lock());
+    }
+}
