@@ -12,6 +12,7 @@ mod guest;
 mod image;
 mod interrupt;
 mod log;
+mod mutants;
 mod place;
 mod process;
 mod qemu;

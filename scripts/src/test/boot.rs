@@ -134,6 +134,17 @@ fn replay(tape: &Path, least: u64) -> Result<Report> {
     Ok(Report::passed())
 }
 
+/// Boots `kernel` as a test file says, and judges it: `Err` with the reason if it fails.
+///
+/// # Errors
+/// The file is no boot test, or QEMU can't be started.
+pub fn verdict(file: &Path, kernel: &Path, qemu: &Qemu, log: &Path) -> Result<Result<(), String>> {
+    let text = fs::read_to_string(file).with_context(|| format!("no boot test {}", place::shown(file)))?;
+    let case = Case::parse(&text).with_context(|| format!("{} is no boot test", place::shown(file)))?;
+    let report = case.run.boot(qemu, kernel, log, &mut |_| ())?;
+    Ok(check(&case, &report))
+}
+
 fn check(case: &Case, report: &guest::Report) -> Result<(), String> {
     let word = report.outcome.word();
     if word != case.outcome {

@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use super::step::{Report, Step};
 use super::tally::Tally;
 use crate::image::cargo;
-use crate::place;
 use crate::process::{Finish, Group};
+use crate::{mutants, place};
 
 /// How much of a failed command's output the table shows.
 const SHOWN_LINES: usize = 40;
@@ -29,7 +29,18 @@ pub fn steps() -> Vec<Step> {
         lints("lints recording image", &["kernel"], &["--features", "record"]),
         unit(),
         models(),
+        mutants(),
     ]
+}
+
+/// One fault of each kind, put into a copy of the tree: whether the tests and models above notice.
+fn mutants() -> Step {
+    let action = |over| {
+        let (tally, wrong) = mutants::quick(over)?;
+        let (passed, failed) = ((tally.caught + tally.known) as u64, tally.wrong() as u64);
+        Ok(Report { tally: Tally { passed, failed, skipped: 0 }, said: wrong })
+    };
+    Step { name: "mutants".into(), limit: Duration::from_mins(5), action: Box::new(action) }
 }
 
 /// A command that is one check: its status says all.
@@ -62,16 +73,22 @@ fn unit() -> Step {
     step("unit".into(), 400, command, count)
 }
 
-/// Loom's models are built with another configuration, and so in a directory of their own; optimised, but
-/// without the whole-program optimisation that takes longer than they do.
+/// How loom's models are built: optimised, but without the whole-program optimisation that takes longer than they do.
+pub const LOOM: [(&str, &str); 3] = [
+    ("RUSTFLAGS", "--cfg loom"),
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+];
+
+/// Loom's models are built with another configuration, and so in a directory of their own.
 fn models() -> Step {
     let mut command = cargo();
     command
         .args(["test", "--quiet", "--package", "sched", "--release", "--tests"])
         .arg("--target-dir")
         .arg(place::target().join("loom"))
-        .envs([("RUSTFLAGS", "--cfg loom"), ("RUST_BACKTRACE", "0")])
-        .envs([("CARGO_PROFILE_RELEASE_LTO", "off"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")]);
+        .env("RUST_BACKTRACE", "0")
+        .envs(LOOM);
     step("models".into(), 400, command, count)
 }
 

@@ -3,9 +3,9 @@
 //! One at a time, because the boot tests judge shares of CPU time and the machine is small. Each
 //! step has a limit of its own, and all of them share a budget: a hang costs its step, not the run.
 
-mod boot;
+pub mod boot;
 mod case;
-mod host;
+pub mod host;
 mod pattern;
 mod step;
 mod tally;
