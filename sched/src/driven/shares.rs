@@ -63,7 +63,7 @@ proptest! {
     fn tasks_start_where_the_formulas_say(
         weights in prop::array::uniform4(prop::sample::select(std::vec![16_u32, 512, 1024, 1024, 4096, 65_536])),
         start in 0_u64..1 << 50,
-        steps in prop::collection::vec((0_u32..30, 0_u8..4, 0_usize..4), 1..80),
+        steps in prop::collection::vec((0_u32..30, 0_u8..5, 0_usize..4), 1..80),
     ) {
         let tasks = weights.map(|weight| {
             let task = Task::new();
@@ -77,6 +77,7 @@ proptest! {
                 0 => cpu.block(),
                 1 => cpu.arrive(who, Arrival::New)?,
                 2 => cpu.arrive(who, Arrival::Woken)?,
+                3 => cpu.arrive(who, Arrival::Migrated)?,
                 _ => cpu.preempt(),
             }
         }
@@ -178,8 +179,13 @@ impl<'a> Reference<'a> {
         let (mine, theirs) = (self.models[who], self.models[least]);
         let start = theirs.virtual_time;
         self.models[who].blocked = None;
-        if why == Arrival::Woken && blocked == self.window() {
-            let goes_on = mine.virtual_time.clamp(start - TAU, start + SLICE).max(0.0);
+        let goes_on_within = match why {
+            Arrival::Migrated => Some((TAU, TAU)),
+            Arrival::Woken if blocked == self.window() => Some((TAU, SLICE)),
+            _ => None,
+        };
+        if let Some((behind, ahead)) = goes_on_within {
+            let goes_on = mine.virtual_time.clamp(start - behind, start + ahead).max(0.0);
             return self.agree(who, goes_on, goes_on, 2.0);
         }
         let error = BOUND * TAU * (self.over_weight(who) + self.over_weight(least));
