@@ -5,6 +5,7 @@ use sched::policy::PolicyKind;
 
 use super::case::Case;
 use super::machine::{KICK, LATE, Machine, NOTICE, SWITCH};
+use super::measure::weight_of;
 
 /// A busy CPU that looks again within this time isn't kicked (`SOON` in `sched/src/cpu/wake.rs`).
 const SOON: u64 = 20_000;
@@ -22,6 +23,10 @@ pub struct Bounds {
     pub inversion: u64,
     /// From a change of a thread's affinity or weight until it's so, where the thread runs or waits.
     pub control: u64,
+    /// By what part of itself a share may be off, over a window of seconds.
+    pub share: f64,
+    /// How long two equal threads take turns.
+    pub slice: f64,
     /// What a thread may be ahead of its ideal or behind it where all are loops and have settled.
     pub steady_lag: f64,
     /// What a waiting thread may be owed of the CPU where it waits, by its weight.
@@ -42,7 +47,10 @@ impl Bounds {
             inversion: SOON + look,
             // News takes the way of a post, and follows a thread that has just moved on.
             control: 2 * (SOON + look),
-            steady_lag: steady_lag(&case.config(), &case.machine),
+            // The kernel's own limit; a stall is charged to whom it hits, and made up for after the window perhaps.
+            share: if case.machine.stall_every > 0 { 0.05 } else { 0.02 },
+            steady_lag: steady_lag(case),
+            slice: case.config().slice().0 as f64,
             lag: lag(&case.config(), look),
         }
     }
@@ -63,11 +71,12 @@ const fn waste(machine: &Machine, look: u64) -> u64 {
     3 * look + SOON + NOTICE + machine.slow_notice.most
 }
 
-/// Balance looks once a slice, and moves a thread once it's behind by two; on its new CPU others may have to be
-/// moved in turn.
-fn steady_lag(config: &Config, machine: &Machine) -> f64 {
+/// Balance looks once a slice, and moves a thread once it's behind by two; on its new CPU others may have to be moved in
+/// turn. And a turn lasts longer the heavier the thread is.
+fn steady_lag(case: &Case) -> f64 {
+    let heaviest = case.threads.iter().map(weight_of).fold(1.0, f64::max);
     // A stall puts off each of the moves that it takes to make up for it.
-    6.0 * config.slice().0 as f64 + 4.0 * machine.stall.most as f64
+    (4.0 + heaviest) * case.config().slice().0 as f64 + 4.0 * case.machine.stall.most as f64
 }
 
 /// By policy.

@@ -12,7 +12,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::case::Case;
 use super::check::Violation;
-use super::measure::{Outcome, TOLERANCE, Totals};
+use super::measure::{Outcome, Totals};
 use super::series::Findings;
 use super::shrink::shrunk;
 use crate::place;
@@ -25,7 +25,7 @@ pub fn shares(case: &Case, outcome: &Outcome) -> String {
     let busy = (case.expected.iter().sum::<f64>() - 1e-6).ceil() as usize;
     let shared = Shared::new(&outcome.window, &claims, busy.clamp(1, case.cpus), case.config().slice().0);
     let judgement = Judgement::new()
-        .at_most("largest error", outcome.totals.worst_share * 100.0, TOLERANCE * 100.0, "%")
+        .at_most("largest error", outcome.totals.worst_share * 100.0, case.bounds().share * 100.0, "%")
         .at_most("largest lag ever", outcome.max_lag / 1e6, case.bounds().steady_lag / 1e6, " ms");
     let mut text = String::new();
     let mut report = Report::new(&mut text);

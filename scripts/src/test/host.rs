@@ -102,7 +102,13 @@ fn count(succeeded: bool, output: &str) -> Tally {
     tally
 }
 
-fn step(name: String, seconds: u64, command: Command, tally: impl Fn(bool, &str) -> Tally + 'static) -> Step {
+/// A command whose output is counted by `tally`.
+pub fn step(
+    name: String,
+    seconds: u64,
+    command: Command,
+    tally: impl Fn(bool, &str) -> Tally + 'static,
+) -> Step {
     let title = name.clone();
     let action = Box::new(move |deadline| run(&title, command, deadline, tally));
     Step { name, limit: Duration::from_secs(seconds), action }

@@ -7,6 +7,7 @@ pub mod boot;
 mod case;
 pub mod host;
 mod pattern;
+mod sim;
 mod step;
 mod tally;
 
@@ -66,6 +67,7 @@ impl Test {
 
     fn steps(&self) -> Result<Vec<Step>> {
         let mut steps = host::steps();
+        steps.extend(sim::steps()?);
         steps.extend(boot::steps(self.qemu.clone(), self.limine.clone())?);
         let wanted = |step: &Step| self.words.iter().any(|word| step.name.contains(word.as_str()));
         steps.retain(|step| self.words.is_empty() || wanted(step));
