@@ -5,7 +5,7 @@
 
 use crate::affinity::Affinity;
 use crate::id::CpuId;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// Groups of CPUs.
 pub type Groups = u64;
@@ -44,22 +44,38 @@ impl Grouping {
 
 /// What a CPU publishes of it; it counts while the CPU is in the set of overloaded ones.
 #[derive(Debug)]
-pub struct Reach(AtomicU64);
+pub struct Reach {
+    groups: AtomicU64,
+    /// Whether an idle CPU has asked, or another passed its question on, since this CPU looked.
+    asked: AtomicBool,
+}
 
 impl Reach {
     /// Everywhere.
     pub fn new() -> Self {
-        Self(AtomicU64::new(EVERYWHERE))
+        Self { groups: AtomicU64::new(EVERYWHERE), asked: AtomicBool::new(false) }
     }
 
     /// Publishes. The owner only; a fence must follow if it's more than before.
     pub fn publish(&self, groups: Groups) {
-        self.0.store(groups, Ordering::Relaxed);
+        self.groups.store(groups, Ordering::Relaxed);
     }
 
     /// Whether a task may wait there that can run on one of `groups`.
     pub fn touches(&self, groups: Groups) -> bool {
-        self.0.load(Ordering::Relaxed) & groups != 0
+        self.groups.load(Ordering::Relaxed) & groups != 0
+    }
+
+    /// Puts a question to the CPU. Any CPU; it must then kick this one.
+    pub fn ask(&self) {
+        // Release pairs with the Acquire in `take_question`: who sees the question sees the idle CPU.
+        self.asked.store(true, Ordering::Release);
+    }
+
+    /// Whether a question was put since the last call. Only the owner, before it looks who's idle.
+    pub fn take_question(&self) -> bool {
+        // Acquire pairs with the Release in `ask`.
+        self.asked.load(Ordering::Relaxed) && self.asked.swap(false, Ordering::Acquire)
     }
 }
 

@@ -72,12 +72,13 @@ impl Cpu<'_> {
     /// Gives a task to each idle CPU, as long as there are both.
     #[cold]
     fn feed_hungry(&mut self, now: Nanos) {
+        let asked = self.mailbox.reach.take_question();
         while self.queue.movable() > 0 && self.sees_hungry() {
             let claimed = self.queue.slots().find_map(|slot| {
                 let task = self.task(slot);
                 Some((slot, self.shared.claim_idle(task)?))
             });
-            let Some((slot, idle)) = claimed else { return self.narrow_reach() };
+            let Some((slot, idle)) = claimed else { return self.narrow_reach(asked) };
             self.give(slot, idle, now);
         }
         if self.queue.movable() == 0 {
@@ -86,13 +87,17 @@ impl Cpu<'_> {
     }
 
     /// Publishes where what waits here may run exactly, having nothing for the idle CPUs that it might have been for.
-    fn narrow_reach(&mut self) {
+    fn narrow_reach(&mut self, asked: bool) {
         self.reach = self.queue.slots().fold(0, |reach, slot| reach | self.reached_by(self.task(slot)));
         if self.reach == 0 {
             return self.withdraw_surplus();
         }
         self.mailbox.reach.publish(self.reach);
-        self.pass_question_on();
+        // Beyond 64 CPUs it may seem for long that an idle one could be fed. It has its answer; who wasn't asked says
+        // nothing, or looks would make looks on other CPUs without end.
+        if asked {
+            self.pass_question_on();
+        }
     }
 
     /// Leaves the set of overloaded CPUs, if it's in it.
@@ -110,9 +115,14 @@ impl Cpu<'_> {
         if self.shared.idle.any()
             && let Some(next) = self.helper(|cpu| cpu > self.id, self.hungry())
         {
-            self.mailbox.stats.kicks_sent.add(1);
-            self.kicks.insert(next);
+            self.ask(next);
         }
+    }
+
+    fn ask(&mut self, cpu: CpuId) {
+        self.shared.mailbox(cpu).reach.ask();
+        self.mailbox.stats.kicks_sent.add(1);
+        self.kicks.insert(cpu);
     }
 
     /// The idle CPUs.
@@ -135,8 +145,7 @@ impl Cpu<'_> {
     #[cold]
     pub(super) fn ask_for_work(&mut self) {
         if let Some(victim) = self.helper(|cpu| cpu != self.id, self.shared.grouping.of(self.id)) {
-            self.mailbox.stats.kicks_sent.add(1);
-            self.kicks.insert(victim);
+            self.ask(victim);
         }
     }
 }
