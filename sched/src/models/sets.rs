@@ -93,21 +93,31 @@ fn a_summary_is_set_before_its_adder_looks_at_the_owner() {
     });
 }
 
+fn is_removed_once(cpus: usize, member: CpuId) {
+    explore(4, move || {
+        let set = Arc::new(CpuSet::new(cpus));
+        set.insert(member);
+        let remove = |set: Arc<CpuSet>| thread::spawn(move || set.remove(member));
+        let others = [remove(Arc::clone(&set)), remove(Arc::clone(&set))];
+        let mut winners = usize::from(set.remove(member));
+        winners += others.map(|other| usize::from(other.join().unwrap())).iter().sum::<usize>();
+        assert_eq!(winners, 1);
+        assert!(!set.contains(member));
+    });
+}
+
 /// Of several that want to give an idle CPU work one does.
 ///
 /// Catches: `remove` by a load and a store (race).
 #[test]
 fn a_member_is_removed_once() {
-    explore(4, || {
-        let set = Arc::new(CpuSet::new(130));
-        set.insert(CpuId(100));
-        let remove = |set: Arc<CpuSet>| thread::spawn(move || set.remove(CpuId(100)));
-        let others = [remove(Arc::clone(&set)), remove(Arc::clone(&set))];
-        let mut winners = usize::from(set.remove(CpuId(100)));
-        winners += others.map(|other| usize::from(other.join().unwrap())).iter().sum::<usize>();
-        assert_eq!(winners, 1);
-        assert!(!set.contains(CpuId(100)));
-    });
+    is_removed_once(64, CpuId(5));
+}
+
+/// Catches: the same in `remove_counted`.
+#[test]
+fn a_counted_member_is_removed_once() {
+    is_removed_once(130, CpuId(100));
 }
 
 /// Who adds a CPU and who looks for one, each after a fence: one sees the other, although a third is just adding a
