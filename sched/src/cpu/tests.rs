@@ -232,3 +232,37 @@ fn by_priority_a_yield_goes_to_equals_only() {
     let _ = run(&mut cpu, 4, Reason::Yield);
     assert_eq!(cpu.current(), other);
 }
+
+/// CPU 1 as others see it, with so much to run.
+fn publish(shared: &Shared, weight: u64) {
+    shared.mailbox(CpuId(1)).load.publish(weight, 0, Nanos(0));
+}
+
+#[test]
+fn of_a_surplus_one_that_may_move_goes_at_once_whoever_is_first() {
+    let shared = Shared::new(2, 8, Config::default());
+    let mut here = Cpu::new(&shared, CpuId(0), Nanos(0));
+    publish(&shared, 1024);
+    let pinned = (2..5).map(|slot| shared.create(slot, spec(Affinity::one(CpuId(0))), CpuId(0)));
+    let movable = shared.create(5, Spec::default(), CpuId(0));
+    for task in pinned.chain([movable]) {
+        let _ = here.start(task, Nanos(0));
+    }
+    let _ = run(&mut here, 0, Reason::Preempt);
+    let _ = run(&mut here, 0, Reason::Preempt);
+    assert_eq!(shared.mailbox(CpuId(1)).posted(shared.tasks()).collect::<Vec<_>>(), [movable.slot]);
+}
+
+#[test]
+fn a_cpu_gives_nothing_to_itself_by_a_load_that_it_published_before() {
+    let shared = Shared::new(2, 8, Config::default());
+    let mut here = Cpu::new(&shared, CpuId(0), Nanos(0));
+    publish(&shared, 1 << 20);
+    start(&mut here, 1, Affinity::ANY);
+    shared.mailbox(CpuId(0)).load.publish(0, 0, Nanos(0));
+    for slot in 4..7 {
+        let _ = here.start(shared.create(slot, Spec::default(), CpuId(0)), Nanos(0));
+    }
+    here.balance(Nanos(1));
+    assert_eq!((here.waiting(), shared.mailbox(CpuId(0)).posted(shared.tasks()).count()), (3, 0));
+}

@@ -173,3 +173,31 @@ impl Policy for Fair {
         self.floor = self.floor.max(progress);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{CpuId, Spec};
+
+    fn task(weight: u32) -> Task {
+        let task = Task::new();
+        task.create(0, Spec { weight, ..Spec::default() }, CpuId(0));
+        task
+    }
+
+    #[test]
+    fn an_arrival_that_preempts_pays_the_penalty_by_its_weight() {
+        let (mut fair, task) = (Fair::new(&Config::default()), task(2048));
+        fair.preempted_by(&task);
+        assert_eq!(task.virtual_time.get(), Config::default().penalty.0 / 2);
+    }
+
+    #[test]
+    fn who_gives_way_to_one_that_had_more_comes_after_it() {
+        let (mut fair, task) = (Fair::new(&Config::default()), task(1024));
+        let key = fair.arrive(&task, Arrival::Yielded(1_000), None, Nanos::ZERO);
+        assert_eq!((key, task.virtual_time.get()), (1_001, 1_001));
+        let key = fair.arrive(&task, Arrival::Yielded(500), None, Nanos::ZERO);
+        assert_eq!(key, 1_001, "one that had more anyway stays where it is");
+    }
+}
