@@ -40,7 +40,7 @@ fn mutants() -> Step {
         let (passed, failed) = ((tally.caught + tally.known) as u64, tally.wrong() as u64);
         Ok(Report { tally: Tally { passed, failed, skipped: 0 }, said: wrong })
     };
-    Step { name: "mutants".into(), limit: Duration::from_mins(5), action: Box::new(action) }
+    Step { name: "mutants".into(), limit: Duration::from_mins(8), action: Box::new(action) }
 }
 
 /// A command that is one check: its status says all.
@@ -70,7 +70,7 @@ fn unit() -> Step {
     for package in TESTED {
         command.args(["--package", package]);
     }
-    step("unit".into(), 400, command, count)
+    step("unit".into(), 900, command, count)
 }
 
 /// How loom's models are built: optimised, but without the whole-program optimisation that takes longer than they do.
@@ -89,7 +89,7 @@ fn models() -> Step {
         .arg(place::target().join("loom"))
         .env("RUST_BACKTRACE", "0")
         .envs(LOOM);
-    step("models".into(), 400, command, count)
+    step("models".into(), 600, command, count)
 }
 
 /// A failure that no test accounts for, such as a build that fails, is one more.

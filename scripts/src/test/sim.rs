@@ -14,7 +14,7 @@ use super::tally::Tally;
 /// Small machines under every policy, plain and rough in turn; and a few of the largest.
 const SERIES: [(&str, &[&str]); 2] = [
     ("sim small", &["--cpus", "1..16", "--count", "200"]),
-    ("sim large", &["--cpus", "1024", "--count", "3"]),
+    ("sim large", &["--cpus", "1024", "--count", "4"]),
 ];
 
 /// All of them.
@@ -26,7 +26,7 @@ pub fn steps() -> Result<Vec<Step>> {
     let series = SERIES.iter().map(|(name, arguments)| {
         let mut command = Command::new(&program);
         command.args(["sim", "--sweep", "--shrink", "5"]).args(*arguments);
-        step((*name).to_owned(), 240, command, count)
+        step((*name).to_owned(), 400, command, count)
     });
     Ok(series.collect())
 }
