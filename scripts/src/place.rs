@@ -53,3 +53,17 @@ pub fn commit() -> Option<String> {
     let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
     Some(if changed.is_empty() { id } else { id + "+" })
 }
+
+/// This program's file. To be asked for early: `cargo test` may build it anew under a running `xtask test`, whose own
+/// file is gone then, while the name leads to the new one.
+///
+/// # Errors
+/// The system doesn't say.
+pub fn program() -> std::io::Result<PathBuf> {
+    static PROGRAM: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    if let Some(program) = PROGRAM.get() {
+        return Ok(program.clone());
+    }
+    let program = env::current_exe()?;
+    Ok(PROGRAM.get_or_init(|| program).clone())
+}

@@ -120,7 +120,7 @@ impl Bench {
 /// By a process of its own, since a scheduler that gives up takes the process with it.
 fn replay(tape: &Path, least: u64) -> Result<Report> {
     let play = |arguments: &[&str]| {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = Command::new(place::program()?);
         command.arg("replay").arg(tape).args(arguments).output()
     };
     let same = play(&["--at-least", &least.to_string()])?;

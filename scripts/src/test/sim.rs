@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use super::host::step;
 use super::step::Step;
 use super::tally::Tally;
+use crate::place;
 
 /// Small machines under every policy, plain and rough in turn; and a few of the largest.
 const SERIES: [(&str, &[&str]); 2] = [
@@ -22,7 +23,7 @@ const SERIES: [(&str, &[&str]); 2] = [
 /// # Errors
 /// This program can't be found.
 pub fn steps() -> Result<Vec<Step>> {
-    let program = std::env::current_exe().context("cannot find this program")?;
+    let program = place::program().context("cannot find this program")?;
     let series = SERIES.iter().map(|(name, arguments)| {
         let mut command = Command::new(&program);
         command.args(["sim", "--sweep", "--shrink", "5"]).args(*arguments);
