@@ -7,6 +7,7 @@
 
 mod balance;
 mod extremes;
+mod kicks;
 mod machine;
 mod overtaking;
 mod regressions;
