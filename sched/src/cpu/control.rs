@@ -50,9 +50,11 @@ impl Cpu<'_> {
 
     /// Posts news about a task, unless some is on its way already, which will do for this as well.
     fn post_news(&mut self, slot: u32, task: &Task, target: CpuId, now: Nanos) -> WakeOutcome {
-        // AcqRel pairs with the swap in `take_news`: whose news is on its way sees this wish, too; and the link
-        // is read there before it's written here.
-        if task.announced.swap(true, Ordering::AcqRel) {
+        // Acquire pairs with the Release in `take_news`: the link is read there before it's written here. That the news
+        // which is on its way shows this wish, too, needs no Release: the fence in `pursue` comes before this, the
+        // same fence of whoever takes the news comes after its swap, and that swap follows this one, so the fences
+        // synchronise.
+        if task.announced.swap(true, Ordering::Acquire) {
             return WakeOutcome::Noticed;
         }
         let notice = self.outboxes[target.index()].post_news(task, slot);
@@ -66,8 +68,10 @@ impl Cpu<'_> {
         let shared = self.shared;
         for slot in self.mailbox.news().take(&shared.tasks) {
             let task = &shared.tasks[slot as usize];
-            // AcqRel pairs with the swap in `post_news`: what was wished before is seen; who comes later posts again.
-            task.announced.swap(false, Ordering::AcqRel);
+            // Before the look at the task, so that who comes later posts again. Release pairs with the Acquire in
+            // `post_news`: the link, which was read, may be written. What was wished before is seen by the fence in
+            // `pursue`.
+            task.announced.swap(false, Ordering::Release);
             let outcome = self.pursue(slot, task, now);
             self.remember_kick(outcome);
         }

@@ -1,6 +1,9 @@
 //! Controls: another affinity for a task, whatever it does just then, and whoever else has a wish.
 
+use core::sync::atomic::{AtomicU32 as Unseen, Ordering::SeqCst};
 use std::sync::Arc;
+use std::vec;
+use std::vec::Vec;
 
 use loom::thread;
 
@@ -122,6 +125,73 @@ fn of_two_wishes_the_last_one_holds() {
         host.serve(until_there);
         binder.join().unwrap();
         assert_eq!(scene.machine.shared.task(2).weight(), 2 * NORMAL_WEIGHT);
+    });
+}
+
+/// CPU 1 has news about one task that waits on CPU 0, and then about another; CPU 2 has some about the first one.
+///
+/// Catches: `post_news` with Relaxed or `take_news` with Relaxed (stale link: the first task's, of when it was alone,
+/// hides that the other one is behind it).
+#[test]
+fn news_of_two_cpus_about_one_task_hides_none() {
+    explore(2, || {
+        let scene = Scene::new(3, 3);
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        let [_, one, other] = [3, 4, 5].map(|slot| start(&mut host, slot, only(0)));
+        let controller = |cpu: u32, tasks: Vec<TaskId>| {
+            let scene = Arc::clone(&scene);
+            thread::spawn(move || {
+                let mut host = Host::new(&scene.machine, cpu, NOW);
+                for task in tasks {
+                    let outcome = host.cpu.set_weight(task, 2 * NORMAL_WEIGHT, NOW);
+                    host.follow(outcome);
+                }
+            })
+        };
+        let controllers = [controller(1, vec![one, other]), controller(2, vec![one])];
+        host.wait();
+        for controller in controllers {
+            controller.join().unwrap();
+        }
+        host.step(Reason::Preempt);
+        for task in [one, other] {
+            assert_eq!(scene.machine.shared.task(task.index()).weight(), 2 * NORMAL_WEIGHT);
+        }
+    });
+}
+
+/// CPUs 1 and 2 each bind a task of CPU 0 to themselves: whose wish is the last one gets it in the end.
+///
+/// Catches: `take_news` that doesn't clear the flag, or does so after it pursued; `pursue` that doesn't send the news
+/// after the task (all: the last wish is overlooked, and the task stays).
+#[test]
+fn of_two_cpus_that_want_a_task_one_gets_it() {
+    explore(1, || {
+        let scene = Scene::new(3, 1);
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        let task = start(&mut host, 3, only(0));
+        // Loom needn't know: a CPU that reads too little would wait for a kick that nobody owes it.
+        let wishes = Arc::new(Unseen::new(0));
+        let run = move |wishes: &Unseen, host: &mut Host<'_>| {
+            let is_settled = host.machine.shared.task(task.index()).terms.admit(host.cpu.id());
+            if wishes.load(SeqCst) == 2 && is_settled {
+                host.machine.finish();
+            } else {
+                host.wait();
+            }
+        };
+        let binders = [1, 2].map(|cpu| {
+            let (counted, wishes) = (Arc::clone(&wishes), Arc::clone(&wishes));
+            let wish = move |_: &Scene, host: &mut Host<'_>| {
+                counted.fetch_add(1, SeqCst);
+                bind(host, task, cpu);
+            };
+            scene.spawn_after(cpu, wish, move |_, host| run(&wishes, host))
+        });
+        host.serve(|host| run(&wishes, host));
+        for binder in binders {
+            binder.join().unwrap();
+        }
     });
 }
 
