@@ -42,11 +42,11 @@ impl CpuSet {
         word.load(Ordering::Relaxed) & bit(cpu) != 0
     }
 
-    /// Adds `cpu`. What was written before is seen by whoever removes it.
+    /// Adds `cpu`. What was written before is seen by whoever finds it.
     #[inline]
     pub fn insert(&self, cpu: CpuId) {
         if self.words.is_empty() {
-            // Release pairs with the Acquire of `remove`.
+            // Release pairs with the Acquire of `find`.
             self.top.fetch_or(bit(cpu), Ordering::Release);
         } else {
             self.insert_counted(cpu);
@@ -57,14 +57,17 @@ impl CpuSet {
     #[cold]
     fn insert_counted(&self, cpu: CpuId) {
         self.top.fetch_add(1, Ordering::Relaxed);
-        // Release pairs with the Acquire of `remove_counted`: who removes the member finds it counted.
+        // Release pairs with the Acquire of `remove_counted`: who removes the member finds it counted. And with that
+        // of `find`.
         let before = self.words[cpu.index() / 64].fetch_or(bit(cpu), Ordering::Release);
         if before & bit(cpu) != 0 {
             self.top.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
-    /// Removes `cpu` and answers whether it was a member: of several removers one wins.
+    /// Removes `cpu` and answers whether it was a member: of several removers one wins. It's told nothing else: who
+    /// takes an idle CPU posts to it, which rests on the fences of [`crate::attention`], and on nothing that the CPU
+    /// wrote before it joined.
     #[inline]
     pub fn remove(&self, cpu: CpuId) -> bool {
         if !self.words.is_empty() {
@@ -73,8 +76,7 @@ impl CpuSet {
         if self.top.load(Ordering::Relaxed) & bit(cpu) == 0 {
             return false;
         }
-        // Acquire pairs with `insert`'s Release.
-        self.top.fetch_and(!bit(cpu), Ordering::Acquire) & bit(cpu) != 0
+        self.top.fetch_and(!bit(cpu), Ordering::Relaxed) & bit(cpu) != 0
     }
 
     #[cold]
@@ -82,7 +84,9 @@ impl CpuSet {
         if !self.contains(cpu) {
             return false;
         }
-        // Acquire pairs with `insert_counted`'s Release.
+        // Acquire pairs with `insert_counted`'s Release. Relaxed, C11 lets the count's decrement come before the increment
+        // that it undoes, and the count be 0 between the two while another CPU is a member: `any` denies it. Loom
+        // performs each CPU's read-modify-writes in its order, and can't show that.
         let before = self.words[cpu.index() / 64].fetch_and(!bit(cpu), Ordering::Acquire);
         let removed = before & bit(cpu) != 0;
         if removed {

@@ -68,7 +68,10 @@ impl Reach {
 
     /// Puts a question to the CPU. Any CPU; it must then kick this one.
     pub fn ask(&self) {
-        // Release pairs with the Acquire in `take_question`: who sees the question sees the idle CPU.
+        // Release pairs with the Acquire in `take_question`: who sees the question sees the idle CPU. No fence is between
+        // the two where a question is passed on by one that had narrowed its reach. Relaxed, who takes it might see
+        // another idle CPU only, can't help that one either, and pass the question on for that one's sake; when the
+        // kick comes it finds the question taken, and the CPU that asked idles beside one that could have helped.
         self.asked.store(true, Ordering::Release);
     }
 

@@ -83,6 +83,9 @@ impl Cpu<'_> {
         }
         if self.queue.movable() == 0 {
             self.withdraw_surplus();
+        } else if asked {
+            // Who asked may have read that more waits here than does, just before this CPU said so.
+            self.pass_question_on();
         }
     }
 

@@ -180,14 +180,19 @@ impl<'a> Host<'a> {
         }
     }
 
+    /// Says that there's nothing to run here, and asks for something.
+    pub fn rest(&mut self) {
+        self.cpu.enter_idle(self.now);
+        self.send_kicks();
+    }
+
     /// One round of the idle task, which polls once.
     pub fn idle(&mut self) {
         self.step(Reason::Preempt);
         if !self.cpu.is_idle() {
             return;
         }
-        self.cpu.enter_idle(self.now);
-        self.send_kicks();
+        self.rest();
         self.open();
         if self.cpu.is_idle() && self.cpu.may_halt(self.now) {
             self.wait();

@@ -36,6 +36,7 @@ mod inbox;
 mod machine;
 mod primitives;
 mod pull;
+mod questions;
 mod scene;
 mod sets;
 mod stack;

@@ -9,9 +9,11 @@ use crate::affinity::Affinity;
 use crate::cpu::Reason;
 use crate::id::CpuId;
 
-/// As if CPU 1 had been busy so far: or else plain balance would send it a task.
+/// As if the other CPUs had been busy so far: or else plain balance would send them a task.
 fn busy_so_far(scene: &Scene) {
-    scene.machine.shared.mailbox(CpuId(1)).load.publish(1 << 20, 0, NOW);
+    for cpu in 1..=scene.conditions.len() as u32 {
+        scene.machine.shared.mailbox(CpuId(cpu)).load.publish(1 << 20, 0, NOW);
+    }
 }
 
 /// What a loop does: it looks when it's told to, and ends the scenario once every CPU has something to run.
@@ -38,6 +40,24 @@ fn no_cpu_idles_while_a_task_waits_elsewhere() {
         start(&mut host, 3, Affinity::ANY);
         host.serve(|host| run(&scene, host));
         dry.join().unwrap();
+    });
+}
+
+/// CPU 0 has three loops, of which two may move, when two CPUs run dry: in the end each has one.
+#[test]
+fn neither_of_two_cpus_idles_while_tasks_wait_elsewhere() {
+    explore(1, || {
+        let scene = Scene::new(3, 3);
+        busy_so_far(&scene);
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        start(&mut host, 3, Affinity::one(CpuId(0)));
+        start(&mut host, 4, Affinity::ANY);
+        start(&mut host, 5, Affinity::ANY);
+        let dry = [1, 2].map(|cpu| scene.spawn(cpu, run));
+        host.serve(|host| run(&scene, host));
+        for cpu in dry {
+            cpu.join().unwrap();
+        }
     });
 }
 
