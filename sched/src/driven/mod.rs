@@ -12,6 +12,7 @@ mod machine;
 mod overtaking;
 mod regressions;
 mod shares;
+mod wakes;
 
 use proptest::test_runner::Config;
 

@@ -1,0 +1,65 @@
+//! Where a task goes that is woken or sent away, and how long that may be put off.
+
+use super::machine::{Idle, Machine};
+use crate::affinity::Affinity;
+use crate::config::Config;
+use crate::cpu::{Arm, Reason};
+use crate::id::CpuId;
+use crate::shared::Shared;
+use crate::task::Spec;
+use crate::time::Nanos;
+
+const US: u64 = 1_000;
+
+/// Catches: a preemption that is put off for longer than the lock's holder was promised, or for ever.
+#[test]
+fn a_preemption_is_put_off_for_20_us_at_most() {
+    let shared = Shared::new(1, 4, Config::default());
+    let mut machine = Machine::new(&shared, 1, Idle::Halts);
+    machine.start(0, Spec::default());
+    machine.settle();
+    let (now, cpu) = (machine.local(0), &mut machine.cpus[0]);
+    assert_eq!(cpu.armed(), Nanos::NEVER, "it runs alone");
+    let soon = Nanos(now.0 + 20 * US);
+    assert_eq!((cpu.put_off(now), cpu.armed()), (Arm::At(soon), soon));
+    assert_eq!(cpu.put_off(Nanos(now.0 + US)), Arm::Keep, "the first promise holds");
+}
+
+/// Catches: a task that is sent to the busiest CPU, or to one that isn't allowed.
+#[test]
+fn a_task_that_may_not_run_here_is_sent_to_the_least_loaded() {
+    for (loads, lightest) in [([0, 100, 3, 2, 9], 3), ([0, 1, 3, 9, 8], 2), ([0, 1, 8, 9, 7], 4)] {
+        let shared = Shared::new(5, 4, Config::default());
+        let mut machine = Machine::new(&shared, 1, Idle::Halts);
+        machine.start(0, Spec { affinity: Affinity::one(CpuId(0)), ..Spec::default() });
+        machine.settle();
+        for (cpu, weight) in (0..).zip(loads) {
+            shared.mailbox(CpuId(cpu)).load.publish(weight, 0, Nanos(0));
+        }
+        let affinity = Affinity::range(2, 5).unwrap();
+        machine.start(0, Spec { affinity, ..Spec::default() });
+        let posted = |cpu| shared.mailbox(CpuId(cpu)).posted(shared.tasks()).count();
+        assert_eq!(
+            [1, 2, 3, 4].map(posted),
+            [1, 2, 3, 4].map(|cpu| usize::from(cpu == lightest)),
+            "{loads:?}"
+        );
+    }
+}
+
+/// Catches: an arrival that leaves the task marked, so that its lag of long ago counts again once it has slept.
+#[test]
+fn a_task_that_was_given_away_has_arrived_once() {
+    let shared = Shared::new(2, 4, Config::default());
+    let mut machine = Machine::new(&shared, 2, Idle::Halts);
+    // CPU 1 is busy until both of the others are on CPU 0.
+    let busy = machine.start(1, Spec { affinity: Affinity::one(CpuId(1)), ..Spec::default() });
+    machine.settle();
+    let tasks = [0, 1].map(|_| machine.start(0, Spec::default()));
+    machine.settle();
+    machine.look(1, Reason::Exit);
+    machine.settle();
+    assert!(!shared.is_alive(busy) && machine.moves.len() == 1, "{:?}", machine.moves);
+    assert!(tasks.iter().all(|&task| machine.runs_on(task).is_some()));
+    assert!(tasks.iter().all(|task| !shared.task(task.index()).is_in_transit()));
+}
