@@ -84,11 +84,7 @@ pub enum Plant {
 }
 
 impl Choice for PolicyKind {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        (Self::ALL[0].name(), Self::ALL[0]),
-        (Self::ALL[1].name(), Self::ALL[1]),
-        (Self::ALL[2].name(), Self::ALL[2]),
-    ];
+    const NAMES: &'static [(&'static str, Self)] = &Self::NAMES;
 }
 
 impl Choice for TimerMode {
@@ -129,7 +125,7 @@ impl Default for Options {
 pub const KEYS: &[(&str, &str)] = &[
     ("suite", "quick, full, groups or rows, separated by commas"),
     ("cpus", "1 to 512"),
-    ("policy", "decay, round-robin, priority"),
+    ("policy", PolicyKind::LIST),
     ("seed", "a number, decimal or 0x…"),
     ("sched.tau", "a duration, such as 200ms"),
     ("sched.hysteresis", "a duration, such as 5ms"),

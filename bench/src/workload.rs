@@ -175,6 +175,8 @@ pub struct Lab {
     pub punctual: bool,
     /// Whether the policy promises shares by weight.
     pub fair: bool,
+    /// Whether it also promises that one that slept gets what it missed lately.
+    pub remembers: bool,
     /// How long one of two equal loops should run before the other takes over.
     pub slice_ns: u64,
 }
@@ -187,6 +189,9 @@ const LATE: &str = "timers may fire late without -icount";
 const BUSY_HOST: &str = "the host decides when timers fire";
 /// Why shares inform under policies that promise others, or none.
 const UNFAIR: &str = "this policy promises no shares by weight";
+
+/// Why a sleeper's share informs under policies that forget.
+const FORGETS: &str = "this policy promises sleepers nothing";
 
 impl Lab {
     /// The limits of shares.

@@ -3,6 +3,11 @@
 use crate::heap::{Entry, Heap};
 use crate::task::Task;
 
+/// Marks the key of a task that isn't to run as long as one waits whose key isn't marked. For policies whose tasks
+/// may have to wait for a time in their lives: the rest of the key is that time, and [`RunQueue::sort`] looks whether
+/// it has come.
+pub const HELD: u64 = 1 << 63;
+
 /// Stands where there is no entry: after every key.
 const NOTHING: Entry = Entry { key: u64::MAX, slot: u32::MAX, tag: 0 };
 
@@ -15,6 +20,10 @@ pub struct RunQueue {
     /// Its tag, as those of the rest, is the task's burden.
     first: Entry,
     rest: Heap,
+    /// Those of the rest whose keys are marked as [`HELD`].
+    held: Heap,
+    /// How many wait beside the first.
+    more: usize,
     /// Weights of the rest, summed.
     rest_weight: u64,
     /// How many of the rest are movable.
@@ -22,15 +31,28 @@ pub struct RunQueue {
 }
 
 impl RunQueue {
-    /// An empty queue for up to `capacity` tasks.
-    pub fn new(capacity: usize) -> Self {
-        Self { first: NOTHING, rest: Heap::with_capacity(capacity), rest_weight: 0, rest_movable: 0 }
+    /// An empty queue for up to `capacity` tasks. `holds`: whether any of them may come with a key that is [`HELD`].
+    pub fn new(capacity: usize, holds: bool) -> Self {
+        Self {
+            first: NOTHING,
+            rest: Heap::with_capacity(capacity),
+            held: Heap::with_capacity(if holds { capacity } else { 0 }),
+            more: 0,
+            rest_weight: 0,
+            rest_movable: 0,
+        }
     }
 
     /// How many tasks wait.
     #[inline]
     pub fn len(&self) -> usize {
-        self.rest.len() + usize::from(!self.is_empty())
+        self.more + usize::from(!self.is_empty())
+    }
+
+    /// Whether more than one waits.
+    #[inline]
+    pub fn has_choice(&self) -> bool {
+        self.more != 0
     }
 
     /// Whether none waits.
@@ -60,13 +82,18 @@ impl RunQueue {
     /// All that wait: the first one, then the others in no order.
     pub fn slots(&self) -> impl Iterator<Item = u32> + '_ {
         let first = self.first().map(|(_, slot)| slot);
-        first.into_iter().chain(self.rest.entries().iter().map(|entry| entry.slot))
+        first.into_iter().chain(self.others().map(|entry| entry.slot))
     }
 
     /// The same with their keys.
     pub fn keys(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
         let first = self.first().map(|(key, slot)| (slot, key));
-        first.into_iter().chain(self.rest.entries().iter().map(|entry| (entry.slot, entry.key)))
+        first.into_iter().chain(self.others().map(|entry| (entry.slot, entry.key)))
+    }
+
+    /// All but the first one.
+    fn others(&self) -> impl Iterator<Item = &Entry> + '_ {
+        self.rest.entries().iter().chain(self.held.entries())
     }
 
     /// Adds a task.
@@ -87,7 +114,23 @@ impl RunQueue {
         let first_stays = self.first.key <= entry.key;
         let later = if first_stays { entry } else { core::mem::replace(&mut self.first, entry) };
         self.count(later, 1);
-        self.rest.push(later);
+        self.store(later);
+    }
+
+    #[inline]
+    fn store(&mut self, entry: Entry) {
+        if entry.key & HELD == 0 { self.rest.push(entry) } else { self.held.push(entry) }
+    }
+
+    /// The least of all but the first one.
+    #[inline]
+    fn second(&self) -> Option<&Entry> {
+        self.rest.first().or_else(|| self.held.first())
+    }
+
+    #[inline]
+    fn take_second(&mut self) -> Option<Entry> {
+        self.rest.pop().or_else(|| self.held.pop())
     }
 
     /// Takes the task with the least key.
@@ -97,7 +140,7 @@ impl RunQueue {
         if slot == NOTHING.slot {
             return None;
         }
-        if self.rest.is_empty() {
+        if self.more == 0 {
             self.first.slot = NOTHING.slot;
             self.first.tag = NOTHING.tag;
         } else {
@@ -108,7 +151,7 @@ impl RunQueue {
 
     #[inline(never)]
     fn refill(&mut self) {
-        self.first = self.rest.pop().unwrap_or(NOTHING);
+        self.first = self.take_second().unwrap_or(NOTHING);
         self.count(self.first, -1);
     }
 
@@ -116,7 +159,7 @@ impl RunQueue {
     #[inline]
     pub fn replace_first(&mut self, task: &Task, slot: u32, key: u64) -> u32 {
         let (first, tag) = (self.first.slot, task.burden());
-        if self.rest.is_empty() {
+        if self.more == 0 {
             self.first.key = key;
             self.first.slot = slot;
             self.first.tag = tag;
@@ -126,14 +169,50 @@ impl RunQueue {
         first
     }
 
-    /// Puts the least of `entry` and the heap's entries first.
+    /// Puts the least of `entry` and the heaps' entries first.
     #[inline(never)]
     fn replace_first_of_more(&mut self, entry: Entry) {
-        let is_least = self.rest.first().is_none_or(|first| entry.key <= first.key);
-        self.first = if is_least { entry } else { self.rest.replace_first(entry) };
+        let is_least = self.second().is_none_or(|second| entry.key <= second.key);
+        self.first = if is_least { entry } else { self.take_second_for(entry) };
         if !is_least {
             self.count(entry, 1);
             self.count(self.first, -1);
+        }
+    }
+
+    /// Takes the least of all but the first one and adds another.
+    fn take_second_for(&mut self, entry: Entry) -> Entry {
+        if entry.key & HELD == 0 && !self.rest.is_empty() {
+            return self.rest.replace_first(entry);
+        }
+        let second = self.take_second();
+        self.store(entry);
+        second.unwrap_or(NOTHING)
+    }
+
+    /// Brings the task that is to run next to the front, where time changes who that is: `key` tells a waiting task's
+    /// key as of now. Of tasks that are held only the marks may have changed, of others not even those but to
+    /// [`HELD`]. O(log n) for each whose mark has changed.
+    pub fn sort(&mut self, key: impl Fn(u32) -> u64) {
+        if self.is_empty() {
+            return;
+        }
+        self.first.key = key(self.first.slot);
+        while let Some(entry) = self.held.first().map(|held| Entry { key: key(held.slot), ..*held })
+            && entry.key & HELD == 0
+        {
+            self.held.pop();
+            self.rest.push(entry);
+        }
+        while let Some(entry) = self.rest.first().map(|ready| Entry { key: key(ready.slot), ..*ready })
+            && entry.key & HELD != 0
+        {
+            self.rest.pop();
+            self.held.push(entry);
+        }
+        if self.second().is_some_and(|second| second.key < self.first.key) {
+            let first = self.first;
+            self.replace_first_of_more(first);
         }
     }
 
@@ -151,8 +230,11 @@ impl RunQueue {
             self.pop();
             return;
         }
-        let index = self.rest.entries().iter().position(|entry| entry.slot == slot);
-        let entry = self.rest.remove(index.expect("a task that waits here is in the queue"));
+        let place = |heap: &Heap| heap.entries().iter().position(|entry| entry.slot == slot);
+        let entry = match place(&self.rest) {
+            Some(index) => self.rest.remove(index),
+            None => self.held.remove(place(&self.held).expect("a task that waits here is in the queue")),
+        };
         self.count(entry, -1);
     }
 
@@ -160,6 +242,7 @@ impl RunQueue {
     pub fn shift(&mut self, by: u64) {
         self.first.key = self.first.key.saturating_add(by);
         self.rest.shift(by);
+        self.held.shift(by);
     }
 
     /// Keeps the sums of the rest. A task leaves as what it came as: its weight and affinity may change meanwhile.
@@ -167,6 +250,7 @@ impl RunQueue {
         let (weight, movable) = (i64::from(entry.tag >> 1), (entry.tag & 1) as i32);
         self.rest_weight = self.rest_weight.wrapping_add_signed(sign * weight);
         self.rest_movable = self.rest_movable.wrapping_add_signed(sign as i32 * movable);
+        self.more = self.more.wrapping_add_signed(sign as isize);
     }
 }
 
@@ -181,10 +265,12 @@ mod tests {
         #[test]
         fn behaves_as_a_sorted_list(steps in prop::collection::vec((0_u8..5, any::<u16>()), 0..200)) {
             let tasks: std::vec::Vec<Task> = (0..256).map(|_| Task::new()).collect();
-            let mut queue = RunQueue::new(256);
+            let mut queue = RunQueue::new(256, true);
             let mut model: std::vec::Vec<(u64, u32)> = std::vec::Vec::new();
             for (number, (step, key)) in steps.into_iter().enumerate() {
-                let (slot, key) = (number as u32, u64::from(key) << 16 | number as u64);
+                // Every third key is held.
+                let mark = if key % 3 == 0 { HELD } else { 0 };
+                let (slot, key) = (number as u32, mark | u64::from(key) << 16 | number as u64);
                 let task = &tasks[number];
                 model.sort_unstable();
                 match step {
@@ -199,7 +285,7 @@ mod tests {
                         model[0] = (key, slot);
                     }
                     _ => {
-                        let (_, gone) = model.remove(key as usize % model.len());
+                        let (_, gone) = model.remove(number * 7 % model.len());
                         queue.remove(gone);
                     }
                 }
@@ -207,6 +293,40 @@ mod tests {
                 prop_assert_eq!((queue.len(), queue.slots().count()), (model.len(), model.len()));
                 prop_assert_eq!(queue.weight(), 1024 * model.len() as u64);
                 prop_assert_eq!(queue.movable() as usize, model.len());
+            }
+        }
+
+        /// Sorted, the first is the least of those whose time has come, or else the one whose time comes first;
+        /// time goes forward and back.
+        #[test]
+        fn sorted_the_first_is_the_least_whose_time_has_come(
+            steps in prop::collection::vec((0_u8..4, any::<u16>()), 0..200),
+        ) {
+            let task = Task::new();
+            let mut queue = RunQueue::new(256, true);
+            // By slot: its time, and its key from then on.
+            let times: std::vec::Vec<(u64, u64)> =
+                steps.iter().map(|&(_, key)| (key.into(), u64::from(key).wrapping_mul(40_503) % 65_536)).collect();
+            let (mut model, mut now): (std::vec::Vec<u32>, u64) = (std::vec::Vec::new(), 0);
+            for (number, (step, time)) in steps.into_iter().enumerate() {
+                let slot = number as u32;
+                let key = |slot: u32, now: u64| {
+                    let (from, key) = times[slot as usize];
+                    if from > now { HELD | from } else { key }
+                };
+                match step {
+                    0 | 1 => { queue.push(&task, slot, key(slot, now)); model.push(slot); }
+                    2 => now = time.into(),
+                    _ => {
+                        queue.sort(|slot| key(slot, now));
+                        let gone = queue.pop();
+                        model.retain(|&slot| Some(slot) != gone);
+                    }
+                }
+                queue.sort(|slot| key(slot, now));
+                let least = model.iter().map(|&slot| key(slot, now)).min();
+                prop_assert_eq!(queue.first().map(|(key, _)| key), least);
+                prop_assert_eq!((queue.len(), queue.slots().count()), (model.len(), model.len()));
             }
         }
     }

@@ -44,6 +44,8 @@ pub struct Task {
     pub(crate) epoch: Owned,
     /// The end of the window in which the task blocked last (owner).
     pub(crate) blocked_in: Owned,
+    /// Two numbers of the policy's own: what else it must remember of the task (owner).
+    pub(crate) own: [Owned; 2],
     /// The task's place among those that wait for a lock or a condition.
     pub(crate) waiter: Waiter,
     /// Times the task was switched to (owner).
@@ -86,6 +88,7 @@ impl Task {
             measure: Owned::new(0),
             epoch: Owned::new(0),
             blocked_in: Owned::new(0),
+            own: [Owned::new(0), Owned::new(0)],
             waiter: Waiter::new(),
             switches: Tally::new(0),
             preemptions: Tally::new(0),
@@ -104,6 +107,7 @@ impl Task {
         for field in [&self.virtual_time, &self.folded, &self.measure, &self.epoch, &self.blocked_in] {
             field.set(0);
         }
+        self.own.iter().for_each(|word| word.set(0));
         for count in [&self.switches, &self.preemptions, &self.migrations] {
             count.set(0);
         }

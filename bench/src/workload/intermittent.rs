@@ -8,7 +8,7 @@
 use alloc::format;
 
 use super::loops::Loops;
-use super::{LATE, Lab, MS, Trouble, UNFAIR};
+use super::{FORGETS, LATE, Lab, MS, Trouble};
 use crate::fairness::Claim;
 use crate::os::Os;
 use crate::report::{Report, Shared};
@@ -34,7 +34,7 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
             .at_most("largest error", error, LIMIT, "%")
             .gating_if(lab.punctual, LATE)
             .served(&shared)
-            .all_gating_if(lab.fair, UNFAIR);
+            .all_gating_if(lab.remembers, FORGETS);
         report.share(&shared, &judgement);
     }
     Ok(())

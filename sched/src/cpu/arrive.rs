@@ -2,7 +2,7 @@
 
 use super::Cpu;
 use crate::mailbox::Mail;
-use crate::policy::{Arrival, Policy};
+use crate::policy::Arrival;
 use crate::state::Woken;
 use crate::task::Task;
 use crate::time::Nanos;

@@ -18,9 +18,7 @@
 //! Both are looked at when the CPU reschedules anyway, at most once a slice: no timer is armed for them.
 
 use super::Cpu;
-use crate::decay::displace;
 use crate::id::CpuId;
-use crate::policy::Policy;
 use crate::task::Task;
 use crate::time::Nanos;
 
@@ -42,10 +40,9 @@ impl Cpu<'_> {
         let furthest = busy.map(|load| load.progress_at(now)).max().unwrap_or(0);
         let gap = furthest.saturating_sub(mine);
         if gap > adrift {
-            displace(self.running, self.running.virtual_time.get() + gap);
+            self.policy.shift(self.running, gap);
             for slot in self.queue.slots() {
-                let task = &self.tasks[slot as usize];
-                displace(task, task.virtual_time.get() + gap);
+                self.policy.shift(&self.tasks[slot as usize], gap);
             }
             self.queue.shift(gap);
             (self.load_changed, self.next_publish) = (true, now);
@@ -117,6 +114,7 @@ impl Cpu<'_> {
     pub(super) fn give(&mut self, slot: u32, target: CpuId, now: Nanos) {
         let task = self.task(slot);
         self.queue.remove(slot);
+        self.policy.withdraw(task);
         task.set_in_transit(true);
         self.mailbox.stats.given.add(1);
         let outcome = self.post(slot, task, target, now);

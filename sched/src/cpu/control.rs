@@ -10,7 +10,7 @@ use super::Cpu;
 use super::wake::WakeOutcome;
 use crate::affinity::Affinity;
 use crate::id::{CpuId, TaskId};
-use crate::policy::{Arrival, Policy};
+use crate::policy::Arrival;
 use crate::sync::{Ordering, fence};
 use crate::task::Task;
 use crate::time::Nanos;
@@ -88,12 +88,13 @@ impl Cpu<'_> {
         }
         self.charge_unless(self.is_idle(), now);
         self.queue.remove(slot);
+        self.policy.withdraw(task);
         self.load_changed = true;
         self.renew(task);
         if !task.affinity().allows(self.id) {
             return self.pass_on(slot, now);
         }
-        self.enqueue(slot, task, Arrival::Preempted, now);
+        self.enqueue(slot, task, Arrival::Changed, now);
         WakeOutcome::Local { preempt: self.is_idle() || self.must_reschedule() }
     }
 
@@ -118,7 +119,8 @@ impl Cpu<'_> {
         task.terms.renew();
         if task.weight() != before {
             let frame = self.frame();
-            self.policy.reweigh(task, before, frame);
+            let runs = core::ptr::eq(task, self.running);
+            self.policy.reweigh(task, before, frame, runs);
             self.load_changed = true;
         }
     }

@@ -7,7 +7,6 @@
 
 use super::Cpu;
 use crate::attention::Notice;
-use crate::policy::Policy;
 use crate::sync::{Ordering, fence};
 use crate::time::Nanos;
 

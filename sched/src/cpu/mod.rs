@@ -21,6 +21,7 @@ mod wake;
 mod tests;
 
 pub use after::After;
+pub(crate) use reschedule::SLACK;
 pub use reschedule::{Arm, Decision, Next, Reason};
 pub use wake::{Rest, WakeOutcome};
 
@@ -29,7 +30,7 @@ use alloc::boxed::Box;
 use crate::id::{CpuId, TaskId};
 use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
-use crate::policy::{AnyPolicy, Policy, Running};
+use crate::policy::{AnyPolicy, Running};
 use crate::queue::RunQueue;
 use crate::reach::Groups;
 use crate::shared::Shared;
@@ -118,14 +119,14 @@ impl<'a> Cpu<'a> {
             running: task,
             left: (idle, Leaving::Nothing),
             left_task: task,
-            queue: RunQueue::new(shared.slots()),
+            queue: RunQueue::new(shared.slots(), shared.config.policy.holds()),
             policy: AnyPolicy::new(&shared.config),
             timers: Timers::new(shared.slots()),
             charged: now,
             dispatched: now,
             preempt: false,
             stale_limit: Nanos(shared.config.slice().0 * 2),
-            shortest_slice: shared.config.shortest_slice(),
+            shortest_slice: shared.config.policy.shortest_slice(&shared.config),
             armed: Nanos::NEVER,
             load_changed: true,
             next_publish: Nanos::ZERO,

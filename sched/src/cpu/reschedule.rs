@@ -2,7 +2,7 @@
 
 use super::{Cpu, Leaving};
 use crate::attention::Notice;
-use crate::policy::{Arrival, Policy};
+use crate::policy::Arrival;
 use crate::task::NORMAL_WEIGHT;
 use crate::time::Nanos;
 
@@ -52,7 +52,7 @@ pub struct Decision {
 }
 
 /// A task that may run no longer than this has run enough: the timer's rounding must not cost an interrupt.
-const SLACK: Nanos = Nanos::from_micros(1);
+pub(crate) const SLACK: Nanos = Nanos::from_micros(1);
 
 /// How soon what is published is published again at most.
 const FRESH: Nanos = Nanos::from_micros(100);
@@ -114,6 +114,12 @@ impl Cpu<'_> {
 
     #[inline]
     fn pop(&mut self) -> Option<u32> {
+        if self.queue.has_choice() { self.pop_sorted() } else { self.queue.pop() }
+    }
+
+    #[inline(never)]
+    fn pop_sorted(&mut self) -> Option<u32> {
+        self.policy.sort(&mut self.queue, self.tasks);
         self.queue.pop()
     }
 
@@ -128,6 +134,9 @@ impl Cpu<'_> {
     /// The first waiting task in the running one's place, whatever their order, unless the policy forbids it.
     #[inline(always)]
     fn give_way(&mut self, now: Nanos) -> u32 {
+        if self.queue.has_choice() {
+            self.policy.sort(&mut self.queue, self.tasks);
+        }
         match self.queue.first() {
             Some((key, _)) if self.policy.may_give_way(self.running, key) => {
                 self.exchange(Arrival::Yielded(key), now)
@@ -139,14 +148,13 @@ impl Cpu<'_> {
     /// The first waiting task if it's due, else the running one.
     #[inline(never)]
     fn preempted(&mut self, now: Nanos) -> u32 {
-        match self.queue.first() {
-            Some((key, _)) if self.preempt || self.policy.remaining(self.running(), key) <= SLACK => {
-                self.mailbox.stats.preemptions.add(1);
-                self.running.preemptions.add(1);
-                self.exchange(Arrival::Preempted, now)
-            }
-            _ => self.current,
+        let (running, urged) = (self.running(), self.preempt);
+        if self.queue.is_empty() || !self.policy.is_over(running, &mut self.queue, self.tasks, urged) {
+            return self.current;
         }
+        self.mailbox.stats.preemptions.add(1);
+        self.running.preemptions.add(1);
+        self.exchange(Arrival::Preempted, now)
     }
 
     /// Queues the running task in exchange for the first waiting one.
@@ -231,7 +239,7 @@ impl Cpu<'_> {
         now < self.next_publish && self.armed.0 <= self.next_publish.0 + self.stale_limit.0
     }
 
-    /// The virtual time of the runnable task that has had least; 0 when idle.
+    /// This CPU's virtual time; 0 when idle.
     #[inline]
     fn progress(&self) -> u64 {
         if self.is_idle() { 0 } else { self.virtual_time().unwrap_or(0) }
@@ -240,7 +248,6 @@ impl Cpu<'_> {
     /// The same where the policy has a virtual time and a task runs.
     #[inline]
     pub(super) fn virtual_time(&self) -> Option<u64> {
-        let mine = self.policy.progress(self.running)?;
-        Some(self.queue.first().map_or(mine, |(key, _)| mine.min(key)))
+        self.policy.virtual_time(self.running, self.queue.first().map(|(key, _)| key))
     }
 }

@@ -6,6 +6,7 @@
 //! exact, so that a test may say to the nanosecond what must happen.)
 
 mod balance;
+mod eevdf;
 mod extremes;
 mod kicks;
 mod machine;

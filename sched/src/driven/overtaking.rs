@@ -14,6 +14,9 @@ use crate::shared::Shared;
 use crate::task::{MAX_WEIGHT, NORMAL_WEIGHT, Spec};
 use crate::time::Nanos;
 
+/// For so long it's seen that a CPU doesn't switch.
+const LONG: u64 = 100 * MS;
+
 /// A CPU that looks may switch so much before the moment: `SLACK` of the decision.
 const EARLY: u64 = 1_000;
 
@@ -34,9 +37,32 @@ fn loops<'a>(shared: &'a Shared, weights: &[u32], slices: u32) -> Machine<'a> {
     machine
 }
 
-/// Whether the CPU switches if it looks at `at`.
+/// When the CPU will switch by its timer; `u64::MAX` if it won't, or not for long. Under EEVDF a timer that fires ends a
+/// request, and the same task's next one may be the first to be due.
+fn switches_at(mut machine: Machine<'_>) -> u64 {
+    let (runs, end) = (machine.cpus[0].current(), machine.now + LONG);
+    loop {
+        let due = machine.cpus[0].armed().0;
+        if due == u64::MAX || machine.fire(u64::MAX) && machine.cpus[0].current() != runs {
+            return due;
+        }
+        assert_eq!(
+            machine.shared.config().policy,
+            PolicyKind::Eevdf,
+            "the timer fired and nothing came of it"
+        );
+        if machine.now > end {
+            return u64::MAX;
+        }
+    }
+}
+
+/// Whether the CPU switches if it looks at `at`; under EEVDF also when its timer ends requests until then.
 fn switches(machine: &mut Machine<'_>, at: u64) -> bool {
     let before = machine.cpus[0].current();
+    if machine.shared.config().policy == PolicyKind::Eevdf {
+        machine.run_until(at);
+    }
     machine.now = at;
     machine.look(0, Reason::Preempt);
     machine.cpus[0].current() != before
@@ -59,8 +85,12 @@ proptest! {
         // Armed anew, so for the moment and not for an earlier one of another task's.
         machine.cpus[0].timer_fired();
         machine.look(0, Reason::Preempt);
-        let (from, due) = (machine.now, machine.cpus[0].armed().0);
-        let end = if due == u64::MAX { from + 100 * MS } else { due };
+        let twins = Shared::new(1, weights.len(), config);
+        let mut twin = loops(&twins, &weights, slices);
+        twin.cpus[0].timer_fired();
+        twin.look(0, Reason::Preempt);
+        let (from, due) = (machine.now, switches_at(twin));
+        let end = if due == u64::MAX { from + LONG } else { due };
         let weight = u64::from(shared.task(machine.cpus[0].current().index()).weight());
         let step = ((end - from) / steps).max(1);
         // The last step but one ends just before.

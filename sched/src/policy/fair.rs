@@ -20,7 +20,7 @@
 //! the timer is set for it. A woken task that is behind the running one by the switch penalty preempts it at
 //! once and is charged the penalty; hysteresis never delays it.
 
-use super::{Arrival, Policy, Running};
+use super::{Arrival, Policy, Promise, Running};
 use crate::config::Config;
 use crate::decay::{Decay, displace, reweigh};
 use crate::task::Task;
@@ -41,18 +41,6 @@ pub struct Fair {
 }
 
 impl Fair {
-    /// The policy with the configured time constants.
-    pub fn new(config: &Config) -> Self {
-        Self {
-            decay: Decay::new(config.tau),
-            hysteresis: config.hysteresis.0,
-            penalty: config.penalty.0,
-            slice: config.slice().0,
-            lag_limit: config.tau.0,
-            floor: 0,
-        }
-    }
-
     /// Where a task that is new here starts.
     fn newcomer(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
         self.decay.advance(now);
@@ -83,6 +71,24 @@ impl Fair {
 }
 
 impl Policy for Fair {
+    const PROMISE: Promise = Promise::Shares {
+        // One that comes back may be owed what history counts, a time constant, and a slice; another such one may
+        // come before it's served.
+        owed: |config| Nanos(2 * (config.tau.0 + config.slice().0)),
+        remembers: true,
+    };
+
+    fn new(config: &Config) -> Self {
+        Self {
+            decay: Decay::new(config.tau),
+            hysteresis: config.hysteresis.0,
+            penalty: config.penalty.0,
+            slice: config.slice().0,
+            lag_limit: config.tau.0,
+            floor: 0,
+        }
+    }
+
     #[inline]
     fn charge(&mut self, task: &Task, from: Nanos, to: Nanos) {
         self.decay.charge(task, from, to);
@@ -91,7 +97,7 @@ impl Policy for Fair {
     #[inline]
     fn arrive(&mut self, task: &Task, why: Arrival, least: Option<&Task>, now: Nanos) -> u64 {
         let key = match (why, least) {
-            (Arrival::Preempted, _) => return task.virtual_time.get(),
+            (Arrival::Preempted | Arrival::Changed, _) => return task.virtual_time.get(),
             (Arrival::Yielded(next), _) => task.virtual_time.get().max(next + 1),
             (Arrival::Migrated, Some(least)) => self.by_lag(task, least),
             (Arrival::Woken, Some(least)) => return self.back(task, least, now),
@@ -159,7 +165,7 @@ impl Policy for Fair {
         self.floor
     }
 
-    fn reweigh(&mut self, task: &Task, before: u32, frame: u64) {
+    fn reweigh(&mut self, task: &Task, before: u32, frame: u64, _runs: bool) {
         // What it's ahead or behind stays the same CPU time, within the limit of what a migration carries.
         let lead = task.virtual_time.get().wrapping_sub(frame) as i64;
         let scaled = i128::from(lead) * i128::from(before) / i128::from(task.weight());

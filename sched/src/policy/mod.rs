@@ -2,20 +2,85 @@
 //!
 //! A run queue is ordered by a key, least first. A policy gives a task its key when it arrives, says when
 //! the running task has had enough, and whether an arrival may preempt. Everything else (queues, wakeups,
-//! timers, balance) is the same for all. To add a policy, write a file beside these, name it in
-//! [`PolicyKind`], and give it a variant of [`AnyPolicy`].
+//! timers, balance) is the same for all. To add a policy, write a file beside these, and name it below, twice: the boot
+//! command line, the simulator, the property tests and the report then know it. The book's chapter "Write a policy"
+//! does so step by step; `stride.rs` is where it arrives.
 
+mod any;
+mod eevdf;
 mod fair;
 mod priority;
+mod promise;
 mod round_robin;
+mod stride;
 
-pub use fair::Fair;
-pub use priority::Priority;
-pub use round_robin::RoundRobin;
+pub use promise::Promise;
 
 use crate::config::Config;
+use crate::cpu::SLACK;
+use crate::decay::displace;
+use crate::queue::RunQueue;
 use crate::task::Task;
 use crate::time::Nanos;
+
+any::policies! {
+    /// Decaying-average fair share, the default.
+    "decay" => fair::Fair,
+    /// Equal slices in turn, whatever the weight.
+    "round-robin" => round_robin::RoundRobin,
+    /// The heaviest task runs, equals in turn.
+    "priority" => priority::Priority,
+    /// Of those that have had no more than their share, the one with the earliest deadline.
+    "eevdf" => eevdf::Eevdf,
+    /// The one with the least pass, for a quantum.
+    "stride" => stride::Stride,
+}
+
+/// The policy that was chosen.
+#[derive(Debug)]
+pub(crate) enum AnyPolicy {
+    Default(Fair),
+    Other(Listed),
+}
+
+any::methods! {
+    #[inline(always)]
+    charge(self: &mut Self, task: &Task, from: Nanos, to: Nanos);
+    #[inline]
+    arrive(self: &mut Self, task: &Task, why: Arrival, least: Option<&Task>, now: Nanos) -> u64;
+    #[inline(always)]
+    back(self: &mut Self, task: &Task, least: &Task, now: Nanos) -> u64;
+    #[inline(always)]
+    alone(self: &mut Self, task: &Task, why: Arrival, now: Nanos) -> u64;
+    #[inline(always)]
+    depart(self: &mut Self, task: &Task);
+    #[inline]
+    withdraw(self: &mut Self, task: &Task);
+    #[inline(always)]
+    remaining(self: &Self, running: Running<'_>, least_key: u64) -> Nanos;
+    #[inline(always)]
+    preempts(self: &Self, key: u64, running: Running<'_>) -> bool;
+    #[inline(always)]
+    is_over(self: &mut Self, running: Running<'_>, queue: &mut RunQueue, tasks: &[Task], urged: bool) -> bool;
+    #[inline(always)]
+    sort(self: &mut Self, queue: &mut RunQueue, tasks: &[Task]);
+    #[inline(always)]
+    may_give_way(self: &Self, running: &Task, least_key: u64) -> bool;
+    #[inline]
+    preempted_by(self: &mut Self, arrival: &Task);
+    #[inline]
+    progress(self: &Self, task: &Task) -> Option<u64>;
+    #[inline(always)]
+    virtual_time(self: &Self, running: &Task, first: Option<u64>) -> Option<u64>;
+    #[inline]
+    floor(self: &Self) -> u64;
+    #[inline]
+    reweigh(self: &mut Self, task: &Task, before: u32, frame: u64, runs: bool);
+    #[inline]
+    catch_up(self: &mut Self, progress: u64);
+    #[inline]
+    shift(self: &mut Self, task: &Task, gap: u64);
+}
 
 /// Why a task enters a run queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +95,8 @@ pub enum Arrival {
     Yielded(u64),
     /// It waited on another CPU.
     Migrated,
+    /// It waited here until now, when its weight changed ([`Policy::withdraw`] and [`Policy::reweigh`] came before).
+    Changed,
 }
 
 /// The task that runs, as a policy sees it.
@@ -52,16 +119,37 @@ impl Running<'_> {
 }
 
 /// A scheduling policy of one CPU. Called by its owner with interrupts off; never blocks or allocates.
+///
+/// What it must remember of a task is in the task: its virtual time, and two words of the policy's own. They are zero in
+/// a new one, and stay as they are while the task is blocked or on its way to another CPU.
+///
+/// It needn't know who waits. But it's told when a task begins to be runnable here ([`Policy::arrive`], unless that's
+/// [`Arrival::Preempted`] or [`Arrival::Yielded`]) and when it ceases to be ([`Policy::depart`],
+/// [`Policy::withdraw`]), so that it can keep sums over all that are.
 pub trait Policy {
+    /// What the tests, the simulator and the report hold the policy to.
+    const PROMISE: Promise;
+
+    /// Whether it may have tasks wait for their time: whether keys may be marked as [`crate::queue::HELD`].
+    const HOLDS: bool = false;
+
+    /// The policy of a CPU on which nothing has run.
+    fn new(config: &Config) -> Self
+    where
+        Self: Sized;
+
     /// Charges a task that ran from `from` to `to`.
     fn charge(&mut self, task: &Task, from: Nanos, to: Nanos);
 
-    /// The key under which an arriving task waits. `least` is the runnable task that would run longest ago
-    /// (the running one included), if there is one.
+    /// The key under which an arriving task waits, less than [`crate::queue::HELD`] if the policy doesn't hold any.
+    /// `least` is the runnable task that would run longest ago (the running one included), if there is one.
     fn arrive(&mut self, task: &Task, why: Arrival, least: Option<&Task>, now: Nanos) -> u64;
 
-    /// Called when the running task blocks or exits.
+    /// Called when the running task blocks, exits, or leaves for another CPU.
     fn depart(&mut self, _task: &Task) {}
+
+    /// Called when a waiting task leaves for another CPU, or to be queued anew by another weight.
+    fn withdraw(&mut self, _task: &Task) {}
 
     /// [`Policy::arrive`] for the most frequent case: a task that was blocked and ran here last, while others are
     /// runnable.
@@ -77,8 +165,26 @@ pub trait Policy {
     /// How much longer the running task may run before the waiting one with the least key must.
     fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos;
 
+    /// The least that a task of normal weight or more runs before [`Policy::remaining`] is up; 0 if that can't be said.
+    fn shortest_slice(config: &Config) -> Nanos
+    where
+        Self: Sized,
+    {
+        config.shortest_slice()
+    }
+
     /// Whether a task that just arrived with `key` must run at once.
     fn preempts(&self, key: u64, running: Running<'_>) -> bool;
+
+    /// Whether the running task must now make room for the first of the queue, which isn't empty. `urged`: an arrival
+    /// since the last decision must run at once.
+    fn is_over(&mut self, running: Running<'_>, queue: &mut RunQueue, _tasks: &[Task], urged: bool) -> bool {
+        urged || queue.first().is_some_and(|(key, _)| self.remaining(running, key) <= SLACK)
+    }
+
+    /// Brings the task that must run next to the queue's front, where that changes while tasks wait. Only called if more
+    /// than one does.
+    fn sort(&mut self, _queue: &mut RunQueue, _tasks: &[Task]) {}
 
     /// Whether the running task may yield to the one that waits with the least key.
     fn may_give_way(&self, _running: &Task, _least_key: u64) -> bool {
@@ -91,149 +197,27 @@ pub trait Policy {
     /// The task's progress in this CPU's virtual time, for policies that balance by lag.
     fn progress(&self, task: &Task) -> Option<u64>;
 
+    /// This CPU's virtual time while `running` runs and the first one that waits has the key `first`.
+    #[inline(always)]
+    fn virtual_time(&self, running: &Task, first: Option<u64>) -> Option<u64> {
+        let mine = self.progress(running)?;
+        Some(first.map_or(mine, |key| mine.min(key)))
+    }
+
     /// This CPU's virtual time while nothing is runnable.
     fn floor(&self) -> u64 {
         0
     }
 
     /// Called when the weight of a task that is owned here changed from `before`, while the CPU's virtual time is
-    /// `frame`. The task's key is asked for anew if it waits.
-    fn reweigh(&mut self, _task: &Task, _before: u32, _frame: u64) {}
+    /// `frame`. The task `runs`, or it's about to arrive.
+    fn reweigh(&mut self, _task: &Task, _before: u32, _frame: u64, _runs: bool) {}
 
     /// Moves this CPU's virtual time forward to `progress` while nothing is runnable.
     fn catch_up(&mut self, _progress: u64) {}
-}
 
-/// The policies that can be chosen at boot.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[cfg_attr(feature = "tape", derive(serde::Serialize, serde::Deserialize))]
-pub enum PolicyKind {
-    /// Decaying-average fair share, the default.
-    Fair,
-    /// Equal slices in turn, whatever the weight.
-    RoundRobin,
-    /// The heaviest task runs, equals in turn.
-    Priority,
-}
-
-impl PolicyKind {
-    /// Every policy.
-    pub const ALL: [Self; 3] = [Self::Fair, Self::RoundRobin, Self::Priority];
-
-    /// The name on the boot command line and in reports.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fair => "decay",
-            Self::RoundRobin => "round-robin",
-            Self::Priority => "priority",
-        }
-    }
-
-    /// The policy of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// The policy that was chosen. A match costs less than a call through a pointer and needs no allocation.
-#[derive(Debug)]
-pub enum AnyPolicy {
-    /// See [`Fair`].
-    Fair(Fair),
-    /// See [`RoundRobin`].
-    RoundRobin(RoundRobin),
-    /// See [`Priority`].
-    Priority(Priority),
-}
-
-macro_rules! delegate {
-    ($self:ident, $policy:ident => $call:expr) => {{
-        // The default first: one comparison leads to it.
-        if let AnyPolicy::Fair($policy) = $self {
-            $call
-        } else {
-            match $self {
-                AnyPolicy::RoundRobin($policy) => $call,
-                AnyPolicy::Priority($policy) => $call,
-                AnyPolicy::Fair(_) => unreachable!("asked for above"),
-            }
-        }
-    }};
-}
-
-impl AnyPolicy {
-    /// A fresh policy for one CPU.
-    pub fn new(config: &Config) -> Self {
-        match config.policy {
-            PolicyKind::Fair => Self::Fair(Fair::new(config)),
-            PolicyKind::RoundRobin => Self::RoundRobin(RoundRobin::new(config)),
-            PolicyKind::Priority => Self::Priority(Priority::new(config)),
-        }
-    }
-}
-
-impl Policy for AnyPolicy {
-    #[inline(always)]
-    fn charge(&mut self, task: &Task, from: Nanos, to: Nanos) {
-        delegate!(self, policy => policy.charge(task, from, to));
-    }
-
-    #[inline]
-    fn arrive(&mut self, task: &Task, why: Arrival, least: Option<&Task>, now: Nanos) -> u64 {
-        delegate!(self, policy => policy.arrive(task, why, least, now))
-    }
-
-    #[inline(always)]
-    fn back(&mut self, task: &Task, least: &Task, now: Nanos) -> u64 {
-        delegate!(self, policy => policy.back(task, least, now))
-    }
-
-    #[inline(always)]
-    fn alone(&mut self, task: &Task, why: Arrival, now: Nanos) -> u64 {
-        delegate!(self, policy => policy.alone(task, why, now))
-    }
-
-    #[inline(always)]
-    fn depart(&mut self, task: &Task) {
-        delegate!(self, policy => policy.depart(task));
-    }
-
-    #[inline(always)]
-    fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos {
-        delegate!(self, policy => policy.remaining(running, least_key))
-    }
-
-    #[inline(always)]
-    fn preempts(&self, key: u64, running: Running<'_>) -> bool {
-        delegate!(self, policy => policy.preempts(key, running))
-    }
-
-    #[inline(always)]
-    fn may_give_way(&self, running: &Task, least_key: u64) -> bool {
-        delegate!(self, policy => policy.may_give_way(running, least_key))
-    }
-
-    #[inline]
-    fn preempted_by(&mut self, arrival: &Task) {
-        delegate!(self, policy => policy.preempted_by(arrival));
-    }
-
-    #[inline]
-    fn progress(&self, task: &Task) -> Option<u64> {
-        delegate!(self, policy => policy.progress(task))
-    }
-
-    #[inline]
-    fn floor(&self) -> u64 {
-        delegate!(self, policy => policy.floor())
-    }
-
-    fn reweigh(&mut self, task: &Task, before: u32, frame: u64) {
-        delegate!(self, policy => policy.reweigh(task, before, frame));
-    }
-
-    #[inline]
-    fn catch_up(&mut self, progress: u64) {
-        delegate!(self, policy => policy.catch_up(progress));
+    /// Moves a runnable task forward by `gap` in virtual time, as part of moving them all; keys move by themselves.
+    fn shift(&mut self, task: &Task, gap: u64) {
+        displace(task, task.virtual_time.get() + gap);
     }
 }

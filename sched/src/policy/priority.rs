@@ -3,9 +3,9 @@
 //! It starves the light ones as long as a heavier one is runnable, which is what this policy is there to
 //! show. The weight serves as the priority.
 
-use super::{Arrival, Policy, Running};
+use super::{Arrival, Policy, Promise, Running};
 use crate::config::Config;
-use crate::task::Task;
+use crate::task::{MAX_WEIGHT, Task};
 use crate::time::Nanos;
 
 /// See the module's documentation.
@@ -15,20 +15,19 @@ pub struct Priority {
     turn: u32,
 }
 
-impl Priority {
-    /// The policy, with slices of twice the hysteresis between equals.
-    pub fn new(config: &Config) -> Self {
-        Self { slice: config.slice(), turn: 0 }
-    }
-}
-
 /// The heavier, the smaller; in the key's upper half, above the turn.
 #[inline]
 fn rank(task: &Task) -> u64 {
-    u64::from(u32::MAX - task.weight())
+    u64::from(MAX_WEIGHT - task.weight())
 }
 
 impl Policy for Priority {
+    const PROMISE: Promise = Promise::Precedence;
+
+    fn new(config: &Config) -> Self {
+        Self { slice: config.slice(), turn: 0 }
+    }
+
     #[inline]
     fn charge(&mut self, _task: &Task, _from: Nanos, _to: Nanos) {}
 

@@ -3,7 +3,7 @@
 //! Weights are ignored, and a task that sleeps loses its turn: compare `suite=share` under this policy with
 //! the default to see what fairness over recent history buys.
 
-use super::{Arrival, Policy, Running};
+use super::{Arrival, Policy, Promise, Running};
 use crate::config::Config;
 use crate::task::Task;
 use crate::time::Nanos;
@@ -16,14 +16,13 @@ pub struct RoundRobin {
     turn: u64,
 }
 
-impl RoundRobin {
-    /// The policy with slices of twice the hysteresis.
-    pub fn new(config: &Config) -> Self {
+impl Policy for RoundRobin {
+    const PROMISE: Promise = Promise::Turns;
+
+    fn new(config: &Config) -> Self {
         Self { slice: config.slice(), turn: 0 }
     }
-}
 
-impl Policy for RoundRobin {
     #[inline]
     fn charge(&mut self, _task: &Task, _from: Nanos, _to: Nanos) {}
 

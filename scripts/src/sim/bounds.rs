@@ -1,7 +1,7 @@
 //! The bounds: how long what must not last may last, each with its reason. All in nanoseconds.
 
 use sched::Config;
-use sched::policy::PolicyKind;
+use sched::policy::Promise;
 
 use super::case::Case;
 use super::machine::{KICK, LATE, Machine, NOTICE, SWITCH};
@@ -79,16 +79,14 @@ fn steady_lag(case: &Case) -> f64 {
     (4.0 + heaviest) * case.config().slice().0 as f64 + 4.0 * case.machine.stall.most as f64
 }
 
-/// By policy.
+/// By what the policy promises.
 fn lag(config: &Config, look: u64) -> f64 {
-    let slice = config.slice().0 as f64;
-    match config.policy {
+    match config.policy.promise() {
         // Every task ahead runs one slice, and nobody comes in between.
-        PolicyKind::RoundRobin => slice + look as f64,
-        // One that comes back may be owed what history counts, a time constant, and a slice; another such one may
-        // come before it's served.
-        PolicyKind::Fair => 2.0 * (config.tau.0 as f64 + slice) + look as f64,
+        Promise::Turns => (config.slice().0 + look) as f64,
+        // Each policy says how much, and why.
+        Promise::Shares { owed, .. } => (owed(config).0 + look) as f64,
         // Starves on purpose.
-        PolicyKind::Priority => f64::INFINITY,
+        Promise::Precedence => f64::INFINITY,
     }
 }

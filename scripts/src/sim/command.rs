@@ -13,6 +13,7 @@ use sched::policy::PolicyKind;
 use super::case::{Case, MOST_CPUS};
 use super::machine::Machine;
 use super::plant::Plant;
+use super::program::Plan;
 use super::series::{Findings, Series, Span};
 use super::{fairness, panic, regressions, report};
 use crate::style::{BAD, GOOD, paint};
@@ -86,8 +87,7 @@ pub struct Sim {
 }
 
 fn policy(name: &str) -> Result<PolicyKind, String> {
-    let known = PolicyKind::ALL.map(PolicyKind::name).join(", ");
-    PolicyKind::from_name(name).ok_or_else(|| format!("the policies are {known}"))
+    PolicyKind::from_name(name).ok_or_else(|| format!("the policies are {}", PolicyKind::LIST))
 }
 
 fn sizes(text: &str) -> Result<RangeInclusive<usize>, String> {
@@ -153,6 +153,10 @@ impl Sim {
         cases.retain(|case| case.name.contains(&self.filter));
         ensure!(!cases.is_empty(), "no case has {:?} in its name", self.filter);
         let policy = self.policy.unwrap_or(PolicyKind::Fair);
+        if !policy.promise().remembers() {
+            // It promises sleepers nothing.
+            cases.retain(|case| case.threads.iter().all(Plan::is_loop));
+        }
         let (machine, plant) = (self.machine().unwrap_or_default(), self.plant);
         Ok(cases.into_iter().map(|case| Case { policy, machine: machine.clone(), plant, ..case }).collect())
     }

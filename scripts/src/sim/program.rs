@@ -177,6 +177,11 @@ impl Plan {
         Self::once(vec![Step::Loop])
     }
 
+    /// Whether it's one that never stops running.
+    pub fn is_loop(&self) -> bool {
+        self.steps == [Step::Loop]
+    }
+
     /// The same with another weight, as a multiple of the normal one.
     #[must_use]
     pub fn weighing(self, times: u32) -> Self {

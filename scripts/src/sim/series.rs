@@ -96,7 +96,7 @@ impl Series {
             || [Machine::default(), Machine::rough()][turn(2, PolicyKind::ALL.len() as u64)].clone();
         let machine = self.machine.clone().unwrap_or_else(machines);
         let mut rng = fastrand::Rng::with_seed(super::world::mixed(seed, 0));
-        let shares = self.shares.unwrap_or_else(|| policy == PolicyKind::Fair && rng.u64(0..SHARES) == 0);
+        let shares = self.shares.unwrap_or_else(|| policy.promise().is_shares() && rng.u64(0..SHARES) == 0);
         let case = if shares {
             let most = (*self.cpus.end()).min(SHARES_CPUS);
             fairness::random(seed, rng.usize((*self.cpus.start()).min(most)..=most))

@@ -7,7 +7,7 @@
 //! Round robin promises something else: that nobody who comes later goes first. There a thread's part of its wait is
 //! what counts: the wait over the number of those that may be ahead of it.
 
-use sched::policy::PolicyKind;
+use sched::policy::Promise;
 
 use super::{Invariant, Violation};
 use crate::sim::world::World;
@@ -42,11 +42,16 @@ impl Lags {
 impl World<'_> {
     /// A task begins to wait, or to count otherwise.
     pub(super) fn begins_to_wait(&mut self, cpu: usize, slot: usize) {
-        let weight = match self.shared.config().policy {
-            PolicyKind::RoundRobin => 1.0 / (self.checker.places.queue(cpu).len() + 1) as f64,
+        let weight = match self.promise() {
+            Promise::Turns => 1.0 / (self.checker.places.queue(cpu).len() + 1) as f64,
             _ => self.weight(slot),
         };
         self.checker.lags.begins(cpu, slot, weight);
+    }
+
+    /// What the policy promises.
+    pub(super) fn promise(&self) -> Promise {
+        self.shared.config().policy.promise()
     }
 
     fn weight(&self, slot: usize) -> f64 {
@@ -56,8 +61,8 @@ impl World<'_> {
     /// Among how much weight a CPU's time is divided.
     fn divisor(&self, cpu: usize) -> f64 {
         let scheduler = &self.cpus[cpu].sched;
-        match self.shared.config().policy {
-            PolicyKind::RoundRobin => 1.0,
+        match self.promise() {
+            Promise::Turns => 1.0,
             _ if scheduler.is_idle() => 0.0,
             _ => {
                 let waiting = scheduler.waiting_slots().map(|slot| self.weight(slot as usize)).sum::<f64>();
@@ -68,7 +73,7 @@ impl World<'_> {
 
     /// Brings the ideal up to date, as of before the event, and looks at those that wait.
     pub(super) fn check_lag(&mut self, cpu: usize) -> Result<(), Violation> {
-        if self.shared.config().policy == PolicyKind::Priority {
+        if matches!(self.promise(), Promise::Precedence) {
             return Ok(());
         }
         let divisor = self.divisor(cpu);

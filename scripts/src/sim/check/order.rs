@@ -3,7 +3,7 @@
 //! Under the priority policy nobody heavier waits for long on the same CPU. And a thread whose affinity or weight was
 //! changed follows soon, whether it runs, waits or has only just arrived.
 
-use sched::policy::PolicyKind;
+use sched::policy::Promise;
 
 use super::place::Place;
 use super::{Invariant, Violation};
@@ -41,7 +41,7 @@ impl Order {
 impl World<'_> {
     pub(super) fn check_order(&mut self, cpu: usize) -> Result<(), Violation> {
         self.check_wishes(cpu)?;
-        if self.shared.config().policy != PolicyKind::Priority {
+        if !matches!(self.promise(), Promise::Precedence) {
             return Ok(());
         }
         self.checker.done += 1;

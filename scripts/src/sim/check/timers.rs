@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use sched::Nanos;
-use sched::policy::PolicyKind;
+use sched::policy::Promise;
 
 use super::place::Place;
 use super::{Invariant, Violation};
@@ -126,6 +126,6 @@ impl World<'_> {
 
     /// Whether the policy ends a task's run by time, whoever waits.
     fn takes_turns(&self) -> bool {
-        self.shared.config().policy != PolicyKind::Priority
+        !matches!(self.promise(), Promise::Precedence)
     }
 }

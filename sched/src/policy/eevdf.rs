@@ -1,0 +1,256 @@
+//! Earliest eligible virtual deadline first: what Linux has run since 6.6.
+//!
+//! After I. Stoica and H. Abdel-Wahab, "Earliest eligible virtual deadline first" (1995), with Linux's choices
+//! (`kernel/sched/fair.c`) where the paper leaves any. A task asks for a slice of CPU time at a time, a *request*. Its
+//! virtual time is what it has had over its weight; the CPU's is the average of all runnable tasks', by weight, and so that
+//! of a task that has had exactly its share. Who has had no more than that is *eligible*. A request's *deadline* is
+//! the virtual time at which a task that gets its share has been served: a slice over the weight after it began. Of the
+//! eligible tasks the one with the earliest deadline runs, until its request is served, or until one
+//! that arrives is to run instead. So nobody is ever owed more than about a slice, and who asks for little at
+//! a time is served soon.
+//!
+//! **Who is eligible** changes while tasks wait. Those that aren't yet are held by the run queue, ordered by virtual
+//! time; [`RunQueue::sort`] lets them go when their time has come. To compare with the average no division is
+//! needed: the sum of virtual times times weights is kept, as the CPU's tasks come, run and go. It is exact.
+//!
+//! **Lag.** What a task is owed, the average less its own virtual time, is kept while it sleeps, up to a slice. What it
+//! has had too much is forgiven as the average passes it, as if it had waited for that in the queue (Linux leaves it there:
+//! "delayed dequeue"). Between CPUs, virtual times are compared as they are, as for every policy here, so that a
+//! task that moves is still owed what it was; it keeps the rest of its request, too. So does one whose weight
+//! changes: lag and request stay the same CPU time.
+
+use super::{Arrival, Policy, Promise, Running};
+use crate::config::Config;
+use crate::cpu::SLACK;
+use crate::queue::{HELD, RunQueue};
+use crate::task::Task;
+use crate::time::Nanos;
+
+/// Of a task's own words: the deadline of its request.
+const DEADLINE: usize = 0;
+/// This CPU's virtual time when the task left it.
+const LEFT_AT: usize = 1;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Eevdf {
+    slice: u64,
+    /// How far behind or ahead a task from another CPU may be.
+    limit: u64,
+    /// The runnable tasks' weights, summed; the running one's included.
+    weight: u64,
+    /// Their virtual times, each times its weight, summed.
+    sum: u128,
+    /// The virtual time at which the last of them left.
+    floor: u64,
+}
+
+fn deadline(task: &Task) -> u64 {
+    task.own[DEADLINE].get()
+}
+
+/// `span` of virtual time at the weight `before`, as the same CPU time at the present weight.
+fn rescaled(task: &Task, span: i128, before: u32) -> i128 {
+    span * i128::from(before) / i128::from(task.weight())
+}
+
+impl Eevdf {
+    fn count(&mut self, task: &Task) {
+        self.weight += u64::from(task.weight());
+        self.sum += u128::from(task.virtual_time.get()) * u128::from(task.weight());
+    }
+
+    /// Takes a task out of the sums, and notes when it left.
+    fn discount(&mut self, task: &Task) {
+        task.own[LEFT_AT].set(self.average());
+        self.weight -= u64::from(task.weight());
+        self.sum -= u128::from(task.virtual_time.get()) * u128::from(task.weight());
+        self.floor = self.floor.max(task.own[LEFT_AT].get());
+    }
+
+    /// The CPU's virtual time.
+    fn average(&self) -> u64 {
+        if self.weight == 0 { self.floor } else { (self.sum / u128::from(self.weight)) as u64 }
+    }
+
+    /// Whether a task has had no more than its share.
+    fn is_eligible(&self, task: &Task) -> bool {
+        u128::from(task.virtual_time.get()) * u128::from(self.weight) <= self.sum
+    }
+
+    fn key(&self, task: &Task) -> u64 {
+        if self.is_eligible(task) { deadline(task) } else { HELD | task.virtual_time.get() }
+    }
+
+    /// Begins a new request if the last one is served.
+    fn renew(&self, task: &Task) {
+        let now = task.virtual_time.get();
+        if deadline(task) <= now {
+            task.own[DEADLINE].set(now + task.weighted(self.slice).max(1));
+        }
+    }
+
+    /// Where a task starts that slept or is new.
+    fn by_lag(&self, task: &Task) -> u64 {
+        let (own, average) = (task.virtual_time.get(), self.average());
+        let limit = task.weighted(self.slice);
+        let Some(owed) = task.own[LEFT_AT].get().checked_sub(own) else {
+            return own.clamp(average, average + limit);
+        };
+        // It brings the average down by its part of what it's owed, and is to be owed as much as before after that.
+        let (owed, others) = (u128::from(owed.min(limit)), u128::from(self.weight.max(1)));
+        let inflated = owed * (others + u128::from(task.weight())) / others;
+        average.saturating_sub(inflated as u64)
+    }
+
+    /// Puts a task at `start` with what is left of its request.
+    fn place(task: &Task, start: u64) {
+        let left = deadline(task).saturating_sub(task.virtual_time.get());
+        task.own[DEADLINE].set(start + left);
+        task.virtual_time.set(start);
+    }
+
+    /// The running task gives up what is left of its request, and what it's owed if the one that it gives way to isn't
+    /// eligible otherwise. Its next request ends a slice later, but however often it does so, no later than two from now.
+    fn forfeit(&mut self, task: &Task, first: u64) {
+        let (own, slice) = (task.virtual_time.get(), task.weighted(self.slice).max(1));
+        let ahead = if first & HELD == 0 { own } else { own.max(first & !HELD) };
+        self.sum += u128::from(ahead - own) * u128::from(task.weight());
+        task.virtual_time.set(ahead);
+        task.own[DEADLINE].set((deadline(task).max(ahead) + slice).min(ahead + 2 * slice));
+    }
+}
+
+impl Policy for Eevdf {
+    const PROMISE: Promise = Promise::Shares {
+        // Served within a slice once it's eligible, by the paper's bound; it may have begun to wait a slice ahead, and
+        // one that comes from another CPU is served first, up to the limit.
+        owed: |config| Nanos(2 * (config.tau.0 + config.slice().0)),
+        remembers: false,
+    };
+
+    const HOLDS: bool = true;
+
+    fn new(config: &Config) -> Self {
+        Self { slice: config.slice().0, limit: config.tau.0, weight: 0, sum: 0, floor: 0 }
+    }
+
+    #[inline]
+    fn charge(&mut self, task: &Task, from: Nanos, to: Nanos) {
+        let ran = task.weighted(to.since(from).0);
+        task.virtual_time.add(ran);
+        self.sum += u128::from(ran) * u128::from(task.weight());
+    }
+
+    fn arrive(&mut self, task: &Task, why: Arrival, _least: Option<&Task>, _now: Nanos) -> u64 {
+        match why {
+            Arrival::Preempted => self.renew(task),
+            Arrival::Yielded(first) => self.forfeit(task, first),
+            Arrival::Changed => self.count(task),
+            Arrival::Migrated => {
+                let (own, average) = (task.virtual_time.get(), self.average());
+                Self::place(task, own.clamp(average.saturating_sub(self.limit), average + self.limit));
+                self.count(task);
+            }
+            Arrival::New | Arrival::Woken => {
+                task.virtual_time.set(self.by_lag(task));
+                task.own[DEADLINE].set(0);
+                self.count(task);
+            }
+        }
+        self.renew(task);
+        self.key(task)
+    }
+
+    fn depart(&mut self, task: &Task) {
+        self.discount(task);
+    }
+
+    fn withdraw(&mut self, task: &Task) {
+        self.discount(task);
+    }
+
+    fn alone(&mut self, task: &Task, why: Arrival, _now: Nanos) -> u64 {
+        if why != Arrival::Migrated {
+            task.virtual_time.set(self.floor);
+            task.own[DEADLINE].set(0);
+        }
+        self.renew(task);
+        self.count(task);
+        self.key(task)
+    }
+
+    /// What is left of its request.
+    #[inline]
+    fn remaining(&self, running: Running<'_>, _least_key: u64) -> Nanos {
+        let left = deadline(running.task).saturating_sub(running.task.virtual_time.get());
+        Nanos(running.task.unweighted(left))
+    }
+
+    /// One that goes on with a request may have little of it left.
+    fn shortest_slice(_config: &Config) -> Nanos {
+        Nanos::ZERO
+    }
+
+    #[inline]
+    fn preempts(&self, key: u64, running: Running<'_>) -> bool {
+        key & HELD == 0 && (!self.is_eligible(running.task) || key < deadline(running.task))
+    }
+
+    fn is_over(&mut self, running: Running<'_>, queue: &mut RunQueue, tasks: &[Task], urged: bool) -> bool {
+        let served = self.remaining(running, 0) <= SLACK;
+        if !served && !urged {
+            return false;
+        }
+        if served {
+            let now = deadline(running.task).max(running.task.virtual_time.get());
+            running.task.own[DEADLINE].set(now + running.task.weighted(self.slice).max(1));
+        }
+        self.sort(queue, tasks);
+        // Of equal deadlines the other one's counts as the earlier.
+        let first = queue.first().map(|(key, _)| if served { key.saturating_sub(1) } else { key });
+        first.is_some_and(|key| self.preempts(key, running))
+    }
+
+    fn sort(&mut self, queue: &mut RunQueue, tasks: &[Task]) {
+        queue.sort(|slot| self.key(&tasks[slot as usize]));
+    }
+
+    #[inline]
+    fn progress(&self, task: &Task) -> Option<u64> {
+        Some(task.virtual_time.get())
+    }
+
+    fn virtual_time(&self, _running: &Task, _first: Option<u64>) -> Option<u64> {
+        Some(self.average())
+    }
+
+    fn floor(&self) -> u64 {
+        self.average()
+    }
+
+    fn reweigh(&mut self, task: &Task, before: u32, _frame: u64, runs: bool) {
+        let own = task.virtual_time.get();
+        let average = if runs { self.average() } else { task.own[LEFT_AT].get() };
+        let owed = rescaled(task, i128::from(average) - i128::from(own), before);
+        let left = rescaled(task, i128::from(deadline(task)) - i128::from(own), before).max(0);
+        let start = (i128::from(average) - owed).clamp(0, i128::from(HELD - 1)) as u64;
+        task.virtual_time.set(start);
+        task.own[DEADLINE].set(start + left as u64);
+        if runs {
+            self.weight = self.weight + u64::from(task.weight()) - u64::from(before);
+            self.sum += u128::from(start) * u128::from(task.weight());
+            self.sum -= u128::from(own) * u128::from(before);
+        }
+    }
+
+    fn catch_up(&mut self, progress: u64) {
+        self.floor = self.floor.max(progress);
+    }
+
+    fn shift(&mut self, task: &Task, gap: u64) {
+        task.virtual_time.add(gap);
+        task.own[DEADLINE].set(deadline(task) + gap);
+        self.sum += u128::from(gap) * u128::from(task.weight());
+    }
+}
