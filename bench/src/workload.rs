@@ -26,6 +26,8 @@ mod yielding;
 use alloc::format;
 use alloc::string::String;
 
+use sched::policy::Promise;
+
 use crate::os::{Attention, Os, SpawnError, Spec};
 use crate::report::Report;
 use crate::units::Time;
@@ -173,10 +175,8 @@ pub struct Lab {
     pub icount: bool,
     /// Whether timers fire when they are due, not when a loaded host finds the time.
     pub punctual: bool,
-    /// Whether the policy promises shares by weight.
-    pub fair: bool,
-    /// Whether it also promises that one that slept gets what it missed lately.
-    pub remembers: bool,
+    /// What the policy promises, if it's one of this kernel's.
+    pub promise: Option<Promise>,
     /// How long one of two equal loops should run before the other takes over.
     pub slice_ns: u64,
 }
@@ -194,6 +194,16 @@ const UNFAIR: &str = "this policy promises no shares by weight";
 const FORGETS: &str = "this policy promises sleepers nothing";
 
 impl Lab {
+    /// Whether the policy promises shares by weight.
+    pub fn is_fair(&self) -> bool {
+        self.promise.is_some_and(Promise::is_shares)
+    }
+
+    /// Whether it also promises that one that slept gets what it missed lately.
+    pub fn remembers(&self) -> bool {
+        self.promise.is_some_and(Promise::remembers)
+    }
+
     /// The limits of shares.
     pub fn limits(&self) -> Limits {
         if self.punctual { Limits::PUNCTUAL } else { Limits::LATE }
@@ -201,7 +211,7 @@ impl Lab {
 
     /// Lets what is known of a window's shares gate only if the policy promises any, and the host let it keep them.
     fn judge_shares(&self, judgement: Judgement, window: &Window) -> Judgement {
-        let judgement = judgement.all_gating_if(self.fair, UNFAIR);
+        let judgement = judgement.all_gating_if(self.is_fair(), UNFAIR);
         if self.punctual {
             return judgement;
         }

@@ -63,7 +63,10 @@ fn a_mistake_names_the_word_what_is_valid_and_what_was_meant() {
     );
     assert_eq!(
         complaint("policy=decoy"),
-        "policy=decoy: there is no policy \"decoy\". Valid: decay, round-robin, priority. Did you mean policy=decay?"
+        format!(
+            "policy=decoy: there is no policy \"decoy\". Valid: {}. Did you mean policy=decay?",
+            PolicyKind::LIST
+        )
     );
     assert_eq!(complaint("cpus=0"), "cpus=0: out of range. Valid: cpus: 1 to 512.");
     assert_eq!(complaint("cpus=many"), "cpus=many: not a whole number. Valid: cpus: 1 to 512.");

@@ -3,7 +3,7 @@
 use alloc::format;
 use core::fmt::Write;
 
-use sched::policy::{PolicyKind, Promise};
+use sched::policy::PolicyKind;
 
 use super::Row;
 use crate::options::Options;
@@ -39,13 +39,11 @@ pub fn run<O: Os>(options: &Options, out: &mut dyn Write) -> Outcome {
 
 pub(crate) fn run_with<O: Os>(options: &Options, effort: Effort, out: &mut dyn Write) -> Outcome {
     let env = O::env();
-    let promise = PolicyKind::from_name(&env.policy).map(PolicyKind::promise);
     let lab = Lab {
         effort,
         icount: env.icount,
         punctual: env.is_punctual(),
-        fair: promise.is_some_and(Promise::is_shares),
-        remembers: promise.is_some_and(Promise::remembers),
+        promise: PolicyKind::from_name(&env.policy).map(PolicyKind::promise),
         slice_ns: options.sched.slice().0,
     };
     let mut report = Report::new(out);

@@ -34,7 +34,7 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
             .at_most("largest error", error, LIMIT, "%")
             .gating_if(lab.punctual, LATE)
             .served(&shared)
-            .all_gating_if(lab.remembers, FORGETS);
+            .all_gating_if(lab.remembers(), FORGETS);
         report.share(&shared, &judgement);
     }
     Ok(())

@@ -41,7 +41,7 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
     let judgement = Judgement::new()
         .near("median slice", median(&mut timed) / 1e6, slice, TOLERANCE, " ms")
         .gating_if(lab.punctual, LATE)
-        .all_gating_if(lab.fair, UNFAIR);
+        .all_gating_if(lab.is_fair(), UNFAIR);
     report.latency(timed, &judgement)
 }
 
