@@ -154,10 +154,11 @@ impl State {
     /// Active → Exited: from now on the id is stale. Called by the CPU that runs the task.
     pub fn exit(&self) {
         let word = self.0.load(Ordering::Relaxed);
-        // AcqRel: a wake that came first is part of the task's life, one that comes later finds it gone.
-        let _ = self
-            .0
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |now| Some(now & !(PHASE | PERMIT) | EXITED));
+        // No order: a wake that came first was for the task to see, which looks at nothing any more; one that comes later
+        // finds it gone and touches the slot no more, as does who asks `is_alive`. Who joins learns of the end from
+        // its completion, and the stack and the slot are given up by this same CPU.
+        let exited = |now: u64| Some(now & !(PHASE | PERMIT) | EXITED);
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, exited);
         debug_assert_eq!(word & PHASE, ACTIVE, "only a running task exits");
     }
 

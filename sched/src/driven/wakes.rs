@@ -1,12 +1,12 @@
-//! Where a task goes that is woken or sent away, and how long that may be put off.
+//! Where a task goes that is woken or sent away, how long that may be put off, and what it takes along.
 
-use super::machine::{Idle, Machine};
+use super::machine::{Idle, MS, Machine};
 use crate::affinity::Affinity;
 use crate::config::Config;
 use crate::cpu::{Arm, Reason};
 use crate::id::CpuId;
 use crate::shared::Shared;
-use crate::task::Spec;
+use crate::task::{NORMAL_WEIGHT, Spec};
 use crate::time::Nanos;
 
 const US: u64 = 1_000;
@@ -62,4 +62,26 @@ fn a_task_that_was_given_away_has_arrived_once() {
     assert!(!shared.is_alive(busy) && machine.moves.len() == 1, "{:?}", machine.moves);
     assert!(tasks.iter().all(|&task| machine.runs_on(task).is_some()));
     assert!(tasks.iter().all(|task| !shared.task(task.index()).is_in_transit()));
+}
+
+/// Catches: a waiting task that becomes heavier and stays as far ahead in virtual time, which is now more CPU time.
+#[test]
+fn what_a_task_is_ahead_stays_the_same_time_when_its_weight_changes() {
+    let shared = Shared::new(1, 4, Config::default());
+    let mut machine = Machine::new(&shared, 1, Idle::Halts);
+    let tasks = [0, 1].map(|_| machine.start(0, Spec::default()));
+    let virtual_time = |slot: u32| shared.task(slot as usize).virtual_time.get();
+    let (mut waiting, mut lead) = (tasks[0], 0);
+    while lead < 2 * MS {
+        machine.run_until(machine.now + MS);
+        machine.look(0, Reason::Preempt);
+        let running = machine.cpus[0].current();
+        waiting = tasks[usize::from(running == tasks[0])];
+        lead = virtual_time(waiting.slot).saturating_sub(virtual_time(running.slot));
+    }
+    let now = machine.local(0);
+    let _ = machine.cpus[0].set_weight(waiting, 4 * NORMAL_WEIGHT, now);
+    let running = machine.cpus[0].current();
+    assert_eq!(shared.task(waiting.index()).weight(), 4 * NORMAL_WEIGHT);
+    assert_eq!(virtual_time(waiting.slot) - virtual_time(running.slot), lead / 4);
 }

@@ -115,7 +115,7 @@ fn a_stale_id_never_reaches_the_next_tenant() {
 /// The reader is the spawned thread, which loom runs second: it remembers one access to a word, so that a
 /// writer that loads before it stores would hide an earlier load from it.
 ///
-/// Catches: `create` or `is_alive` with Relaxed (stale weight).
+/// Catches: `create` or `is_alive` with Relaxed (stale weight, or what `Task::create` writes behind its own fence).
 #[test]
 fn a_tenant_that_is_alive_is_whole() {
     explore(5, || {
@@ -124,10 +124,11 @@ fn a_tenant_that_is_alive_is_whole() {
         let theirs = Arc::clone(&shared);
         let reader = thread::spawn(move || {
             if theirs.is_alive(second) {
-                assert_eq!(theirs.task(1).weight(), 2 * NORMAL_WEIGHT);
+                assert_eq!((theirs.task(1).weight(), theirs.task(1).switches.get()), (2 * NORMAL_WEIGHT, 0));
             }
         });
         let first = shared.create(1, Spec::default(), CpuId(0));
+        shared.task(1).switches.set(1);
         shared.task(1).state.exit();
         shared.release(first);
         let spec = Spec { weight: 2 * NORMAL_WEIGHT, ..Spec::default() };
