@@ -3,7 +3,7 @@
 use super::machine::{Idle, MS, Machine};
 use crate::affinity::Affinity;
 use crate::config::Config;
-use crate::cpu::{Arm, Reason};
+use crate::cpu::{Arm, Reason, WakeOutcome};
 use crate::id::CpuId;
 use crate::shared::Shared;
 use crate::task::{NORMAL_WEIGHT, Spec};
@@ -84,4 +84,32 @@ fn what_a_task_is_ahead_stays_the_same_time_when_its_weight_changes() {
     let running = machine.cpus[0].current();
     assert_eq!(shared.task(waiting.index()).weight(), 4 * NORMAL_WEIGHT);
     assert_eq!(virtual_time(waiting.slot) - virtual_time(running.slot), lead / 4);
+}
+
+/// CPU 2 tells CPU 0 of a wish for a task that waits there; before CPU 0 looks the task has gone on to CPU 1, and CPU 2 has
+/// another wish, for which the first news must do.
+///
+/// Catches: `take_news` that acts on what is here and doesn't send the news after the task.
+#[test]
+fn news_of_an_earlier_wish_follows_the_task_for_a_later_one() {
+    let only = |cpu| Affinity::one(CpuId(cpu));
+    let shared = Shared::new(3, 4, Config::default());
+    let mut machine = Machine::new(&shared, 3, Idle::Halts);
+    for cpu in [0, 1] {
+        machine.start(cpu as usize, Spec { affinity: only(cpu), ..Spec::default() });
+    }
+    machine.settle();
+    let task = machine.start(0, Spec { affinity: Affinity::range(0, 2).unwrap(), ..Spec::default() });
+    machine.settle();
+    assert_eq!(machine.cpus[0].waiting(), 1);
+    let now = machine.local(0);
+    assert_eq!(machine.cpus[2].set_affinity(task, only(0), now), WakeOutcome::Kick(CpuId(0)));
+    // The kick is late.
+    assert_eq!(machine.cpus[0].set_affinity(task, only(1), now), WakeOutcome::Kick(CpuId(1)));
+    machine.look(1, Reason::Preempt);
+    assert_eq!(shared.task(task.index()).cpu(), CpuId(1));
+    assert_eq!(machine.cpus[2].set_affinity(task, only(2), now), WakeOutcome::Noticed, "news is on its way");
+    machine.look(0, Reason::Preempt);
+    machine.settle();
+    assert_eq!(machine.runs_on(task), Some(2), "it waits where it may not run");
 }

@@ -120,6 +120,37 @@ fn a_counted_member_is_removed_once() {
     is_removed_once(130, CpuId(100));
 }
 
+/// Who finds a CPU sees what it wrote before it joined: how far it reaches, for one.
+///
+/// Catches: `insert` with Relaxed, or `find` of many words (stale mark). Meant to catch: the same in `insert_counted`, and
+/// where `find` looks at one word.
+fn a_member_is_found_whole(cpus: usize, member: CpuId) {
+    explore(4, move || {
+        let shared = Arc::new((CpuSet::new(cpus), Owned::new(0)));
+        let adder = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                shared.1.set(1);
+                shared.0.insert(member);
+            })
+        };
+        if shared.0.find(|_| true).is_some() {
+            assert_eq!(shared.1.get(), 1, "a member comes with what was written before");
+        }
+        adder.join().unwrap();
+    });
+}
+
+#[test]
+fn a_member_of_one_word_is_found_whole() {
+    a_member_is_found_whole(64, CpuId(5));
+}
+
+#[test]
+fn a_member_of_many_words_is_found_whole() {
+    a_member_is_found_whole(130, CpuId(100));
+}
+
 /// Who adds a CPU and who looks for one, each after a fence: one sees the other, although a third is just adding a
 /// member of the same word that the first one takes out.
 ///
