@@ -34,6 +34,7 @@ pub(crate) struct PerCpu {
     apic_id: AtomicU32,
     stopped: AtomicBool,
     scoped: AtomicPtr<()>,
+    running: AtomicPtr<()>,
     /// Interrupts taken, by vector; on lines of their own, since other CPUs read them for the report.
     counts: Counters,
 }
@@ -45,6 +46,7 @@ const KERNEL: usize = offset_of!(PerCpu, kernel);
 const INDEX: usize = offset_of!(PerCpu, index);
 const PREEMPT: usize = offset_of!(PerCpu, preempt);
 const SCOPED: usize = offset_of!(PerCpu, scoped);
+const RUNNING: usize = offset_of!(PerCpu, running);
 /// Where the interrupt stubs find the counters, from GS.
 pub(crate) const COUNTS: usize = offset_of!(PerCpu, counts);
 
@@ -64,6 +66,7 @@ impl PerCpu {
             apic_id: AtomicU32::new(0),
             stopped: AtomicBool::new(false),
             scoped: AtomicPtr::new(core::ptr::null_mut()),
+            running: AtomicPtr::new(core::ptr::null_mut()),
             counts: Counters([const { AtomicU64::new(0) }; COUNTERS]),
         }
     }
@@ -157,6 +160,35 @@ pub fn scoped_ptr() -> *mut () {
 pub fn set_scoped_ptr(scoped: *mut ()) {
     // SAFETY: writes a field of this CPU's block, which has room for a pointer.
     unsafe { asm!("mov gs:[{}], {}", const SCOPED, in(reg) scoped, options(nostack, preserves_flags)) };
+}
+
+/// What the kernel keeps for the thread that runs on this CPU. The same for a thread wherever it runs, so never stale.
+#[inline(always)]
+pub fn running() -> *const () {
+    let running;
+    // SAFETY: as in `index`.
+    unsafe {
+        asm!("mov {}, gs:[{}]", out(reg) running, const RUNNING, options(nomem, nostack, preserves_flags));
+    };
+    running
+}
+
+/// The lower half of [`running`], for the thread itself: it may be kept, as it stays the same until the thread ends.
+#[inline(always)]
+pub fn running_low() -> u32 {
+    let running: u32;
+    // SAFETY: as in `index`. `pure`, since to a thread the answer never changes.
+    unsafe {
+        asm!("mov {:e}, gs:[{}]", out(reg) running, const RUNNING, options(pure, nomem, nostack, preserves_flags));
+    };
+    running
+}
+
+/// Sets what [`running`] returns on this CPU, with interrupts off, right before the switch to that thread.
+#[inline(always)]
+pub fn set_running(thread: *const ()) {
+    // SAFETY: writes a field of this CPU's block, which has room for a pointer.
+    unsafe { asm!("mov gs:[{}], {}", const RUNNING, in(reg) thread, options(nostack, preserves_flags)) };
 }
 
 /// Turns preemption off, nested: one increment. A compiler barrier.

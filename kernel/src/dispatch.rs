@@ -3,7 +3,7 @@
 //! Everything here runs with interrupts off between asking for a decision and having carried it out. A
 //! thread that calls [`reschedule`] comes back later, possibly on another CPU.
 
-use arch::context;
+use arch::context::{self, Context};
 use arch::{apic, interrupts, percpu, timer};
 use sched::{Affinity, After, Arm, CpuId, Nanos, Next, Reason, Rest, TaskId, WakeOutcome};
 
@@ -92,7 +92,9 @@ fn step(reason: Reason, leave: Leave) -> bool {
 #[inline]
 fn switch(local: &Local, next: usize, leave: Leave) {
     let next = local.threads.context(next);
-    let prev = local.running.replace(next);
+    // SAFETY: `Local::install` set it to a context of the thread table, which lives for ever, and so did every switch since.
+    let prev = unsafe { &*percpu::running().cast::<Context>() };
+    percpu::set_running(core::ptr::from_ref(next).cast());
     // SAFETY: interrupts are off. The scheduler hands out a task to one CPU at a time and `next` only once its
     // context was saved (`Cpu::switched` on the CPU that it left), so nobody else uses `next`, and nobody
     // uses `prev` before this CPU calls `switched` on the new stack.
@@ -175,29 +177,37 @@ fn notice(task: TaskId) {
 
 /// [`wake`] by a thread that holds a lock which the woken one is about to take: it isn't preempted at once, but
 /// has a few microseconds to release it.
+#[inline(never)]
 pub fn notify(task: TaskId) {
     interrupts::disable();
     // SAFETY: interrupts are off, and this is the only reference.
-    let cpu = unsafe { Local::here().cpu() };
-    let outcome = match cpu.wake(task) {
-        Ok(outcome) => outcome,
-        Err(rest) => {
-            let now = now();
-            let stays = if rest == Rest::Claimed { cpu.take_claimed(task, now) } else { None };
-            match stays {
-                Some(preempt) => WakeOutcome::Local { preempt },
-                None => cpu.wake_rest(task, rest, now),
-            }
-        }
-    };
-    match outcome {
-        WakeOutcome::Kick(CpuId(target)) => apic::kick(target),
-        WakeOutcome::Local { preempt: true } => {
-            if let Arm::At(deadline) = cpu.put_off(now()) {
-                timer::arm(deadline.0);
-            }
-        }
-        _ => {}
+    match unsafe { Local::here().cpu() }.wake(task) {
+        Err(Rest::Claimed) => return send_later(task),
+        Err(Rest::Unclaimed) => return notice(task),
+        Ok(WakeOutcome::Kick(CpuId(target))) => apic::kick(target),
+        Ok(_) => {}
+    }
+    interrupts::enable();
+}
+
+/// [`send`] for [`notify`].
+#[inline(never)]
+fn send_later(task: TaskId) {
+    let now = now();
+    // SAFETY: `notify` turned interrupts off, and this is the only reference.
+    match unsafe { Local::here().cpu() }.take_claimed(task, now) {
+        Some(false) => interrupts::enable(),
+        Some(true) => put_off(now),
+        None => send_away(task, now),
+    }
+}
+
+/// What was woken should run here soon. Turns interrupts on.
+#[inline(always)]
+fn put_off(now: Nanos) {
+    // SAFETY: `notify` turned interrupts off, and this is the only reference.
+    if let Arm::At(deadline) = unsafe { Local::here().cpu() }.put_off(now) {
+        timer::arm(deadline.0);
     }
     interrupts::enable();
 }

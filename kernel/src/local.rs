@@ -1,9 +1,8 @@
 //! What each CPU keeps for itself: its scheduler, and the way to the thread table.
 
-use core::cell::{Cell, UnsafeCell};
+use core::cell::UnsafeCell;
 
 use alloc::boxed::Box;
-use arch::context::Context;
 use arch::{interrupts, percpu};
 use sched::{CpuId, Nanos, Shared};
 
@@ -13,8 +12,6 @@ use crate::thread::table::Table;
 /// One CPU's kernel state.
 pub struct Local {
     cpu: UnsafeCell<Scheduler>,
-    /// Where the context of the task that runs is saved when it's switched from. With interrupts off only.
-    pub running: Cell<&'static Context>,
     /// What all CPUs share of the scheduler.
     pub shared: &'static Shared,
     /// The threads, by slot.
@@ -25,8 +22,8 @@ impl Local {
     /// Makes this CPU's state and hangs it into its per-CPU block. Once on each CPU, with interrupts off.
     pub fn install(index: u32, shared: &'static Shared, threads: &'static Table) {
         let cpu = UnsafeCell::new(record::scheduler(shared, CpuId(index), now()));
-        let running = Cell::new(threads.context(index as usize));
-        let local = Box::leak(Box::new(Self { cpu, running, shared, threads }));
+        let local = Box::leak(Box::new(Self { cpu, shared, threads }));
+        percpu::set_running(core::ptr::from_ref(threads.context(index as usize)).cast());
         percpu::set_kernel_ptr(core::ptr::from_mut(local).cast());
     }
 

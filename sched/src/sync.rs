@@ -23,14 +23,14 @@ use untaped::AtomicU64 as Untaped;
 
 /// A constructor that is `const` where the atomics' own are: not under the model checker.
 macro_rules! const_new {
-    ($(#[$doc:meta])* pub fn new() -> Self $body:block) => {
+    ($(#[$doc:meta])* $vis:vis fn new($($arg:ident: $type:ty),*) -> Self $body:block) => {
         $(#[$doc])*
         #[cfg(not(loom))]
-        pub const fn new() -> Self $body
+        $vis const fn new($($arg: $type),*) -> Self $body
 
         $(#[$doc])*
         #[cfg(loom)]
-        pub fn new() -> Self $body
+        $vis fn new($($arg: $type),*) -> Self $body
     };
 }
 pub(crate) use const_new;

@@ -1,11 +1,11 @@
 //! What `sched`'s blocking primitives ask of this kernel.
 
-use arch::interrupts;
+use arch::{interrupts, percpu};
 use sched::primitives::Kernel;
-use sched::{Task, TaskId};
+use sched::{Nanos, Task, TaskId};
 
 use crate::dispatch;
-use crate::local::Local;
+use crate::local::{Local, now};
 use crate::thread;
 
 /// This kernel, as the calling thread sees it.
@@ -22,6 +22,22 @@ impl Kernel for Here {
         running
     }
 
+    /// The address of the place where the thread's context is saved: all of them are in one table of a few pages, so half
+    /// the address tells them apart.
+    #[inline]
+    fn token(&self) -> u32 {
+        percpu::running_low()
+    }
+
+    #[inline]
+    fn now(&self) -> Nanos {
+        now()
+    }
+
+    fn park_until(&self, deadline: Nanos) {
+        thread::park_until(deadline);
+    }
+
     #[inline]
     fn tasks(&self) -> &[Task] {
         Local::here().shared.tasks()
@@ -30,6 +46,11 @@ impl Kernel for Here {
     #[inline]
     fn park(&self) {
         thread::park();
+    }
+
+    #[inline]
+    fn is_near(&self, task: &Task) -> bool {
+        task.cpu().0 == percpu::index()
     }
 
     #[inline]

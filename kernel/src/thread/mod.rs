@@ -78,6 +78,13 @@ impl Thread {
         dispatch::wake(self.0.task);
     }
 
+    /// Makes true what the thread waits for, and wakes it: as OSv's `wake_with`. If the thread sees the change by itself and
+    /// ends before the wake, the wake reaches nobody, not even the next thread in its place. From threads.
+    pub fn unpark_with(&self, action: impl FnOnce()) {
+        action();
+        self.unpark();
+    }
+
     /// Changes the thread's priority: its share of CPU time relative to others', where 1024 is normal. At least 1.
     /// Counts from now on, whatever the thread does; nothing happens if it has ended. From threads.
     pub fn set_priority(&self, weight: u32) {
@@ -170,7 +177,12 @@ pub fn sleep(span: Nanos) {
 /// As [`park`], but for at most `span`.
 #[expect(dead_code, reason = "programs use it; the suite happens not to")]
 pub fn park_timeout(span: Nanos) {
-    arm(now() + span);
+    park_until(now() + span);
+}
+
+/// As [`park`], but not for longer than until the clock shows `deadline`.
+pub fn park_until(deadline: Nanos) {
+    arm(deadline);
     park();
     disarm();
 }

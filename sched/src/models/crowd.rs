@@ -9,7 +9,10 @@ use loom::thread;
 use crate::id::TaskId;
 use crate::primitives::Kernel;
 use crate::state::Woken;
+use crate::sync::Ordering;
+use crate::sync::untaped::AtomicU64;
 use crate::task::Task;
+use crate::time::Nanos;
 
 /// Whether a thread may go on that was blocked, and how loom is told.
 #[derive(Default)]
@@ -22,6 +25,8 @@ struct Seat {
 pub struct Crowd {
     tasks: Vec<Task>,
     seats: Vec<Seat>,
+    /// What the clock shows: 0, until [`Member::expire`].
+    clock: AtomicU64,
 }
 
 impl Crowd {
@@ -31,6 +36,7 @@ impl Crowd {
         let crowd = Self {
             tasks: slots().map(|_| Task::new()).collect(),
             seats: slots().map(|_| Seat::default()).collect(),
+            clock: AtomicU64::new(0),
         };
         crowd.tasks.iter().for_each(|task| task.state.create());
         crowd
@@ -91,6 +97,23 @@ impl Kernel for Member<'_> {
         (self.slot, &self.crowd.tasks[self.slot as usize])
     }
 
+    fn token(&self) -> u32 {
+        self.slot << 1
+    }
+
+    fn now(&self) -> Nanos {
+        Nanos(self.crowd.clock.load(Ordering::Relaxed))
+    }
+
+    fn park_until(&self, _deadline: Nanos) {
+        self.park();
+    }
+
+    /// Thread 2 is on a CPU of its own.
+    fn is_near(&self, task: &Task) -> bool {
+        !core::ptr::eq(task, &raw const self.crowd.tasks[2])
+    }
+
     fn tasks(&self) -> &[Task] {
         &self.crowd.tasks
     }
@@ -113,7 +136,16 @@ impl Kernel for Member<'_> {
     }
 }
 
+/// A limit that passes when a model says so.
+pub const SOON: Nanos = Nanos(1);
+
 impl Member<'_> {
+    /// The clock shows [`SOON`], and the timer of `sleeper` fires.
+    pub fn expire(self, sleeper: TaskId) {
+        self.crowd.clock.store(SOON.0, Ordering::Relaxed);
+        self.wake(sleeper);
+    }
+
     /// Ends, and lets the next tenant have the slot.
     pub fn reincarnate(self) {
         let state = &self.current().1.state;

@@ -35,6 +35,8 @@ mod handshake;
 mod inbox;
 mod machine;
 mod primitives;
+mod primitives_shared;
+mod primitives_timed;
 mod pull;
 mod questions;
 mod scene;

@@ -1,94 +1,120 @@
 //! A condition variable: waiters are notified in the order of their arrival.
 //!
-//! A notified thread takes the mutex by itself; it isn't moved to the mutex's list. The notifier mostly holds that
-//! mutex for a few more instructions, which [`Kernel::notify`] tells the scheduler.
+//! A notified thread that would come at once, on another CPU, isn't woken to find the mutex held, mostly by its notifier,
+//! and to block again: it goes from this list straight to the mutex's, and is woken when the lock is its own (*wait
+//! morphing*, as OSv calls it). If the mutex is free the thread has it at once.
+//!
+//! One that must wait for the notifier's own CPU is woken and takes the mutex by itself: the notifier has released it by
+//! then. To hand it over would cost a switch or two instead, since a notifier that wants the lock again would queue
+//! behind a thread that hasn't run yet.
 
-use super::waiter::{NOBODY, call};
+use super::list::{WaitList, Waiting};
+use super::waiter::{Call, call};
 use super::{Kernel, Mutex};
-use crate::sync::untaped::AtomicU32;
-use crate::sync::{Ordering, const_new};
+use crate::sync::const_new;
 use crate::task::Task;
+use crate::time::Nanos;
 
 /// Blocks threads until another one says that something has changed.
+///
+/// All that wait at a time use one mutex. Who notifies must name it: the kernel's condition variable notes it when
+/// they wait, so that its users needn't.
 #[derive(Debug)]
 pub struct Condvar {
-    /// The oldest waiter, written under `lock`; readable without, so that a notification for nobody costs one load.
-    first: AtomicU32,
-    /// The youngest waiter, under `lock`.
-    last: AtomicU32,
-    lock: Mutex,
+    /// Who waits. Their wishes are their tokens, which is what the mutex wants of them.
+    list: WaitList,
 }
 
 impl Condvar {
     const_new! {
         /// A condition variable that nobody waits for.
         pub fn new() -> Self {
-            Self { first: AtomicU32::new(NOBODY), last: AtomicU32::new(NOBODY), lock: Mutex::new() }
+            Self { list: WaitList::new() }
         }
     }
 
-    /// Unlocks `mutex`, which the caller holds, blocks until notified, and locks it again. May return without a
-    /// notification, so look at the condition in a loop.
+    /// Unlocks `mutex`, which the caller holds, blocks until notified, and has it again. Look at the condition in a
+    /// loop all the same: it may be otherwise again by the time that the lock is free.
+    ///
+    /// `join` is called while nobody can notify, and may ask whether the caller is the only one that waits.
     #[inline]
-    pub fn wait(&self, kernel: impl Kernel, mutex: &Mutex) {
-        self.lock.lock(kernel);
-        // After the lock, which may have to be waited for with the same waiter.
+    pub fn wait(&self, kernel: impl Kernel, mutex: &Mutex, join: impl FnOnce(&dyn Fn() -> bool)) {
+        let task = self.leave(&kernel, mutex, join);
+        if task.waiter.wait(kernel) == Call::Dismissed {
+            mutex.lock(kernel);
+        }
+    }
+
+    /// The same; answers `false` if the clock showed `deadline` before a notification. The mutex is the caller's in either case.
+    pub fn wait_until(
+        &self,
+        kernel: impl Kernel,
+        mutex: &Mutex,
+        deadline: Nanos,
+        join: impl FnOnce(&dyn Fn() -> bool),
+    ) -> bool {
+        self.leave(&kernel, mutex, join);
+        let call = self.list.wait_until(&kernel, deadline).ok();
+        if call != Some(Call::Granted) {
+            mutex.lock(kernel);
+        }
+        call.is_some()
+    }
+
+    /// Enters the list, then unlocks.
+    #[inline]
+    fn leave<'k>(
+        &self,
+        kernel: &'k impl Kernel,
+        mutex: &Mutex,
+        join: impl FnOnce(&dyn Fn() -> bool),
+    ) -> &'k Task {
+        let waiting = self.list.open(kernel);
+        join(&|| waiting.is_empty());
         let (slot, task) = kernel.current();
-        task.waiter.prepare();
-        self.push(kernel, slot);
-        self.lock.unlock(kernel);
+        task.waiter.prepare(kernel.token());
+        waiting.push(slot, task);
+        drop(waiting);
         // Whoever changes the condition under the mutex from here on sees the waiter.
-        mutex.unlock(kernel);
-        task.waiter.wait(kernel);
-        mutex.lock(kernel);
+        mutex.unlock_to_block(*kernel);
+        task
     }
 
-    /// Wakes the thread that has waited longest, if one waits.
+    /// Notifies the thread that has waited longest, if one waits. `mutex` is called only then, and what it returns is
+    /// used while a thread waits with it.
     #[inline]
-    pub fn notify_one(&self, kernel: impl Kernel) {
-        if self.first.load(Ordering::Relaxed) != NOBODY {
-            self.notify(kernel);
+    pub fn notify_one<'a>(&self, kernel: impl Kernel, mutex: impl Fn() -> &'a Mutex) {
+        if !self.list.seems_empty() {
+            Self::notify(self.list.open(&kernel), mutex);
         }
     }
 
-    /// Wakes every thread that waits.
-    pub fn notify_all(&self, kernel: impl Kernel) {
-        while self.first.load(Ordering::Relaxed) != NOBODY {
-            self.notify(kernel);
+    /// Notifies all that wait.
+    pub fn notify_all<'a>(&self, kernel: impl Kernel, mutex: impl Fn() -> &'a Mutex) {
+        while !self.list.seems_empty() {
+            Self::notify(self.list.open(&kernel), &mutex);
         }
     }
 
-    fn notify(&self, kernel: impl Kernel) {
-        self.lock.lock(kernel);
-        let oldest = self.first.load(Ordering::Relaxed);
-        if oldest == NOBODY {
-            return self.lock.unlock(kernel);
-        }
-        let task = &kernel.tasks()[oldest as usize];
-        self.pop(task);
-        self.lock.unlock(kernel);
-        kernel.notify(call(task, oldest));
-    }
-
-    /// Adds a waiter, under the lock.
     #[inline]
-    fn push(&self, kernel: impl Kernel, slot: u32) {
-        let last = self.last.load(Ordering::Relaxed);
-        if last == NOBODY {
-            self.first.store(slot, Ordering::Relaxed);
-        } else {
-            kernel.tasks()[last as usize].waiter.link.store(slot, Ordering::Relaxed);
+    fn notify<'a, K: Kernel>(waiting: Waiting<'_, K>, mutex: impl Fn() -> &'a Mutex) {
+        let Some((slot, task)) = waiting.unlink() else { return };
+        if waiting.kernel().is_near(task) {
+            return waiting.close_and_notify(call(task, slot, Call::Dismissed));
         }
-        self.last.store(slot, Ordering::Relaxed);
+        Self::morph(waiting, mutex(), slot, task);
     }
 
-    /// Takes the oldest waiter out, under the lock.
-    #[inline]
-    fn pop(&self, oldest: &Task) {
-        let next = oldest.waiter.link.load(Ordering::Relaxed);
-        self.first.store(next, Ordering::Relaxed);
-        if next == NOBODY {
-            self.last.store(NOBODY, Ordering::Relaxed);
+    /// Sends the thread in `slot`, which was in the list, to wait for its mutex.
+    #[cold]
+    #[inline(never)]
+    fn morph<K: Kernel>(waiting: Waiting<'_, K>, mutex: &Mutex, slot: u32, task: &Task) {
+        let kernel = *waiting.kernel();
+        task.waiter.take();
+        let admitted = mutex.admit(kernel, slot, task);
+        drop(waiting);
+        if let Some(task) = admitted {
+            kernel.wake(task);
         }
     }
 }

@@ -1,76 +1,100 @@
-//! A blocking mutex with first-in-first-out hand-off, in one word.
+//! A blocking mutex with first-in-first-out hand-off and time limits.
 //!
-//! The word is 0 when free. Otherwise it has the bit LOCKED, maybe the bit QUEUED, and the slot of the newest
-//! waiter, whose link names the one before it. A waiter adds itself with one compare-and-swap and parks. The
-//! holder, and only the holder, takes the whole list when it unlocks, turns it round into a queue of its own
-//! (QUEUED says that this isn't empty), and hands the lock to the oldest waiter: the lock is never free while
-//! someone waits, so nobody overtakes and nobody spins.
-//!
-//! Free and uncontended, a lock and an unlock are one compare-and-swap each.
+//! The word is 0 when free; otherwise it names the holder, and its lowest bit says that someone waits. Who waits is in
+//! a list, and an unlock hands the lock to the oldest there: the lock is never free while someone waits, so nobody
+//! overtakes and nobody spins. Free and uncontended, a lock and an unlock are one compare-and-swap each.
 
 use super::Kernel;
-use super::waiter::{NOBODY, call};
+use super::list::WaitList;
+use super::waiter::{Call, call};
+use crate::id::TaskId;
 use crate::sync::untaped::AtomicU32;
 use crate::sync::{Ordering, const_new};
 use crate::task::Task;
+use crate::time::Nanos;
 
 const FREE: u32 = 0;
-const LOCKED: u32 = 0b01;
-const QUEUED: u32 = 0b10;
-const FLAGS: u32 = LOCKED | QUEUED;
-const SLOT: u32 = 2;
+/// Someone waits. Set and cleared with the list open; while it's set, the word is changed there alone.
+const QUEUED: u32 = 1;
 
 /// A mutual exclusion lock that blocks, and hands over in the order of arrival.
 #[derive(Debug)]
 pub struct Mutex {
-    state: AtomicU32,
-    /// The oldest waiter in the holder's queue, or [`NOBODY`]. Only the holder touches it.
-    queue: AtomicU32,
+    /// [`FREE`], or the holder's token, and maybe [`QUEUED`].
+    word: AtomicU32,
+    /// Who waits. Their wishes are their tokens.
+    list: WaitList,
 }
 
 impl Mutex {
     const_new! {
         /// A free mutex.
         pub fn new() -> Self {
-            Self { state: AtomicU32::new(FREE), queue: AtomicU32::new(NOBODY) }
+            Self { word: AtomicU32::new(FREE), list: WaitList::new() }
         }
     }
 
-    /// Blocks until the lock is the caller's. Not for interrupt handlers, nor with preemption off.
+    /// Blocks until the lock is the caller's.
+    ///
+    /// # Panics
+    /// If the caller holds it already.
     #[inline]
     pub fn lock(&self, kernel: impl Kernel) {
-        if !self.try_lock() {
-            self.lock_slowly(kernel);
+        if !self.try_lock(kernel) {
+            self.lock_slowly(kernel, Nanos::NEVER);
         }
     }
 
     /// Takes the lock if it's free.
     #[inline]
     #[must_use]
-    pub fn try_lock(&self) -> bool {
+    pub fn try_lock(&self, kernel: impl Kernel) -> bool {
         // Acquire pairs with `unlock`'s Release: what the lock guards is as the last holder left it.
-        self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.word.compare_exchange(FREE, kernel.token(), Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Blocks until the lock is the caller's, and answers `true`; or `false` if the clock shows `deadline` before.
+    ///
+    /// # Panics
+    /// As [`Mutex::lock`].
+    #[inline]
+    #[must_use]
+    pub fn lock_until(&self, kernel: impl Kernel, deadline: Nanos) -> bool {
+        self.try_lock(kernel) || self.lock_slowly(kernel, deadline)
+    }
+
+    /// Whether the calling thread holds the lock.
+    #[inline]
+    pub fn is_mine(&self, kernel: impl Kernel) -> bool {
+        self.word.load(Ordering::Relaxed) & !QUEUED == kernel.token()
     }
 
     #[cold]
-    fn lock_slowly(&self, kernel: impl Kernel) {
-        let (slot, task) = kernel.current();
-        task.waiter.prepare();
-        if !self.join(slot, task) {
-            task.waiter.wait(kernel);
+    #[inline(never)]
+    fn lock_slowly(&self, kernel: impl Kernel, deadline: Nanos) -> bool {
+        assert!(!self.is_mine(kernel), "deadlock: a thread locks a mutex that it holds");
+        let token = kernel.token();
+        let waiting = self.list.open(&kernel);
+        if self.take_or_queue(token) {
+            return true;
         }
+        let Err(waiting) = waiting.wait(token, deadline) else { return true };
+        if waiting.is_empty() {
+            self.word.fetch_and(!QUEUED, Ordering::Relaxed);
+        }
+        false
     }
 
-    /// Takes the lock if it has become free, and answers `true`; else adds the thread to the list.
-    fn join(&self, slot: u32, task: &Task) -> bool {
-        let mut state = self.state.load(Ordering::Relaxed);
+    /// Takes the lock for `token` if it's free, and answers `true`; else says that someone waits. The list is open.
+    #[inline]
+    fn take_or_queue(&self, token: u32) -> bool {
+        let mut word = self.word.load(Ordering::Relaxed);
         loop {
-            let next = if state == FREE { LOCKED } else { slot << SLOT | state & FLAGS };
-            task.waiter.link.store(state >> SLOT, Ordering::Relaxed);
-            // AcqRel: Acquire as in `try_lock`; Release shows the link to the holder's Acquire in `take_list`.
-            match self.state.compare_exchange(state, next, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return state == FREE,
-                Err(now) => state = now,
+            let next = if word == FREE { token } else { word | QUEUED };
+            // Acquire as in `try_lock`.
+            match self.word.compare_exchange(word, next, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return word == FREE,
+                Err(now) => word = now,
             }
         }
     }
@@ -78,98 +102,67 @@ impl Mutex {
     /// Gives the lock back, or to the thread that has waited for it longest. Only the holder calls this.
     #[inline]
     pub fn unlock(&self, kernel: impl Kernel) {
+        if !self.give_back(kernel)
+            && let Some(next) = self.hand_over(kernel)
+        {
+            kernel.wake(next);
+        }
+    }
+
+    /// The same by a thread that is about to block: it isn't preempted for the next holder before it has.
+    #[inline]
+    pub(super) fn unlock_to_block(&self, kernel: impl Kernel) {
+        if !self.give_back(kernel)
+            && let Some(next) = self.hand_over(kernel)
+        {
+            kernel.notify(next);
+        }
+    }
+
+    /// Frees the lock if nobody waits.
+    #[inline]
+    fn give_back(&self, kernel: impl Kernel) -> bool {
         // Release pairs with the Acquire of the next `lock`.
-        if self.state.compare_exchange(LOCKED, FREE, Ordering::Release, Ordering::Relaxed).is_err() {
-            self.hand_over(kernel);
-        }
+        self.word.compare_exchange(kernel.token(), FREE, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    /// Gives the lock to the waiter that has waited longest. There is one: nobody but the holder takes any out.
+    /// Gives the lock to the waiter that has waited longest, unless its time was up meanwhile; returns whom to wake.
     #[cold]
-    fn hand_over(&self, kernel: impl Kernel) {
-        let tasks = kernel.tasks();
-        let queued = self.queue.load(Ordering::Relaxed);
-        let oldest = if queued == NOBODY { self.take_list(tasks) } else { queued };
-        let task = &tasks[oldest as usize];
-        let rest = task.waiter.link.load(Ordering::Relaxed);
-        self.queue.store(rest, Ordering::Relaxed);
-        if rest == NOBODY {
-            self.state.fetch_and(!QUEUED, Ordering::Relaxed);
-        }
-        // From the call on the lock is the waiter's.
-        kernel.wake(call(task, oldest));
+    #[inline(never)]
+    fn hand_over(&self, kernel: impl Kernel) -> Option<TaskId> {
+        debug_assert!(self.is_mine(kernel), "a mutex is unlocked by the thread that locked it");
+        let waiting = self.list.open(&kernel);
+        let Some((slot, task)) = waiting.pop() else {
+            // Release as in `give_back`.
+            self.word.swap(FREE, Ordering::Release);
+            return None;
+        };
+        let token = task.waiter.wish.load(Ordering::Relaxed);
+        let queued = if waiting.is_empty() { 0 } else { QUEUED };
+        // The call that follows passes on what the lock guards.
+        self.word.swap(token | queued, Ordering::Relaxed);
+        drop(waiting);
+        Some(call(task, slot, Call::Granted))
     }
 
-    /// Takes all that wait in the list, links them oldest first, and returns the oldest.
-    fn take_list(&self, tasks: &[Task]) -> u32 {
-        // Acquire pairs with the Release in `join`.
-        let mut slot = self.state.swap(LOCKED | QUEUED, Ordering::Acquire) >> SLOT;
-        let mut queue = NOBODY;
-        while slot != NOBODY {
-            let link = &tasks[slot as usize].waiter.link;
-            let before = link.load(Ordering::Relaxed);
-            link.store(queue, Ordering::Relaxed);
-            queue = slot;
-            slot = before;
+    /// Makes the thread in `slot`, which waits elsewhere for a wish that is its token, wait for this lock instead. If
+    /// the lock is free, it's the thread's at once: returns whom to wake.
+    ///
+    /// The mutex may be gone as soon as the thread can have it.
+    pub(super) fn admit(&self, kernel: impl Kernel, slot: u32, task: &Task) -> Option<TaskId> {
+        let token = task.waiter.wish.load(Ordering::Relaxed);
+        let waiting = self.list.open(&kernel);
+        if !self.take_or_queue(token) {
+            waiting.push(slot, task);
+            return None;
         }
-        queue
+        drop(waiting);
+        Some(call(task, slot, Call::Granted))
     }
 }
 
 impl Default for Mutex {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::id::TaskId;
-    use core::cell::RefCell;
-    use std::vec::Vec;
-
-    /// A kernel whose threads never get to run.
-    #[derive(Clone, Copy)]
-    struct Still<'a> {
-        tasks: &'a [Task],
-        woken: &'a RefCell<Vec<usize>>,
-    }
-
-    impl Kernel for Still<'_> {
-        fn current(&self) -> (u32, &Task) {
-            unreachable!("nobody runs")
-        }
-
-        fn tasks(&self) -> &[Task] {
-            self.tasks
-        }
-
-        fn park(&self) {}
-
-        fn wake(&self, task: TaskId) {
-            self.woken.borrow_mut().push(task.index());
-        }
-    }
-
-    /// Catches: `take_list` that doesn't turn the list round; `hand_over` that takes the list before the queue is empty.
-    #[test]
-    fn the_lock_goes_round_in_the_order_of_arrival() {
-        let tasks: Vec<Task> = (0..6).map(|_| Task::new()).collect();
-        let woken = RefCell::new(Vec::new());
-        let kernel = Still { tasks: &tasks, woken: &woken };
-        let mutex = Mutex::new();
-        assert!(mutex.try_lock());
-        let arrive = |slot: usize| assert!(!mutex.join(slot as u32, &tasks[slot]));
-        [4, 1, 3].into_iter().for_each(arrive);
-        mutex.unlock(kernel);
-        [5, 2].into_iter().for_each(arrive);
-        for _ in 0..4 {
-            mutex.unlock(kernel);
-        }
-        assert_eq!(*woken.borrow(), [4, 1, 3, 5, 2]);
-        assert!(!mutex.try_lock(), "the last one holds it");
-        mutex.unlock(kernel);
-        assert!(mutex.try_lock());
     }
 }

@@ -1,0 +1,199 @@
+//! A list of waiting threads, oldest first, behind its gate.
+//!
+//! [`WaitList::open`] is the only way to what is in it. A thread that waits with a limit takes itself out when its time
+//! is up, unless somebody took it out before: then it's about to be called, and waits for that.
+
+use super::Kernel;
+use super::gate::Gate;
+use super::waiter::{Call, NOBODY, call};
+use crate::id::TaskId;
+use crate::sync::untaped::AtomicU32;
+use crate::sync::{Ordering, const_new};
+use crate::task::Task;
+use crate::time::Nanos;
+
+/// Threads that wait for something.
+#[derive(Debug)]
+pub(super) struct WaitList {
+    /// The oldest, written behind the gate; readable without, as a hint.
+    first: AtomicU32,
+    /// The youngest, behind the gate.
+    last: AtomicU32,
+    gate: Gate,
+}
+
+/// A list whose gate is the calling thread's, until this is dropped.
+pub(super) struct Waiting<'a, K: Kernel> {
+    list: &'a WaitList,
+    kernel: &'a K,
+}
+
+impl WaitList {
+    const_new! {
+        /// An empty list.
+        pub(super) fn new() -> Self {
+            Self { first: AtomicU32::new(NOBODY), last: AtomicU32::new(NOBODY), gate: Gate::new() }
+        }
+    }
+
+    /// Whether nobody seems to wait.
+    #[inline]
+    pub(super) fn seems_empty(&self) -> bool {
+        self.first.load(Ordering::Relaxed) == NOBODY
+    }
+
+    /// Opens the list; may block for as long as others have it open.
+    #[inline]
+    pub(super) fn open<'a, K: Kernel>(&'a self, kernel: &'a K) -> Waiting<'a, K> {
+        self.gate.lock(*kernel);
+        Waiting { list: self, kernel }
+    }
+}
+
+impl<'a, K: Kernel> Waiting<'a, K> {
+    /// Whom the waiting threads wait under.
+    pub(super) fn kernel(&self) -> &'a K {
+        self.kernel
+    }
+
+    /// Adds the calling thread, closes the list, and blocks until the thread is called.
+    ///
+    /// # Errors
+    /// If the clock shows `deadline` before: then the thread is out of the list, which is open again.
+    pub(super) fn wait(self, wish: u32, deadline: Nanos) -> Result<Call, Self> {
+        let (list, kernel) = (self.list, self.kernel);
+        let (slot, task) = kernel.current();
+        task.waiter.prepare(wish);
+        self.push(slot, task);
+        drop(self);
+        list.wait_until(kernel, deadline)
+    }
+
+    /// The oldest, and its wish.
+    #[inline]
+    pub(super) fn front(&self) -> Option<(u32, u32)> {
+        let first = self.list.first.load(Ordering::Relaxed);
+        (first != NOBODY).then(|| (first, self.task(first).waiter.wish.load(Ordering::Relaxed)))
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.seems_empty()
+    }
+
+    /// Adds a thread whose waiter is prepared.
+    #[inline]
+    pub(super) fn push(&self, slot: u32, task: &Task) {
+        let last = self.list.last.load(Ordering::Relaxed);
+        task.waiter.prev.store(last, Ordering::Relaxed);
+        task.waiter.next.store(NOBODY, Ordering::Relaxed);
+        let link = if last == NOBODY { &self.list.first } else { &self.task(last).waiter.next };
+        link.store(slot, Ordering::Relaxed);
+        self.list.last.store(slot, Ordering::Relaxed);
+    }
+
+    /// Takes the oldest out. The caller owes it a call.
+    #[inline]
+    pub(super) fn pop(&self) -> Option<(u32, &'a Task)> {
+        let (slot, task) = self.unlink()?;
+        task.waiter.take();
+        Some((slot, task))
+    }
+
+    /// The same for a caller that makes the call with the list open.
+    #[inline]
+    pub(super) fn unlink(&self) -> Option<(u32, &'a Task)> {
+        let first = self.list.first.load(Ordering::Relaxed);
+        if first == NOBODY {
+            return None;
+        }
+        let task = self.task(first);
+        let next = task.waiter.next.load(Ordering::Relaxed);
+        self.list.first.store(next, Ordering::Relaxed);
+        if next == NOBODY {
+            self.list.last.store(NOBODY, Ordering::Relaxed);
+        }
+        // The next one still names this one as the one before it; who is first has none, whatever it says.
+        Some((first, task))
+    }
+
+    /// Takes the oldest out and calls it, with the list open: it may have to wait for that.
+    pub(super) fn call_front(&self, how: Call) {
+        if let Some((slot, task)) = self.unlink() {
+            self.kernel.notify(call(task, slot, how));
+        }
+    }
+
+    /// Calls all.
+    pub(super) fn call_all(&self, how: Call) {
+        while !self.is_empty() {
+            self.call_front(how);
+        }
+    }
+
+    /// Closes the list, and then tells the kernel of a thread that was called. Nothing else is left to do, so that this
+    /// can be the end of a function that needs no stack.
+    #[inline]
+    pub(super) fn close_and_notify(self, task: TaskId) {
+        let (list, kernel) = (self.list, *self.kernel);
+        core::mem::forget(self);
+        if list.gate.try_unlock() {
+            return kernel.notify(task);
+        }
+        list.hand_over_and_notify(kernel, task);
+    }
+
+    /// Takes a thread out, wherever it is.
+    fn remove(&self, slot: u32, task: &Task) {
+        let next = task.waiter.next.load(Ordering::Relaxed);
+        let is_first = self.list.first.load(Ordering::Relaxed) == slot;
+        let prev = if is_first { NOBODY } else { task.waiter.prev.load(Ordering::Relaxed) };
+        let forth = if is_first { &self.list.first } else { &self.task(prev).waiter.next };
+        forth.store(next, Ordering::Relaxed);
+        let back = if next == NOBODY { &self.list.last } else { &self.task(next).waiter.prev };
+        back.store(prev, Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn task(&self, slot: u32) -> &'a Task {
+        &self.kernel.tasks()[slot as usize]
+    }
+}
+
+impl WaitList {
+    #[cold]
+    #[inline(never)]
+    fn hand_over_and_notify(&self, kernel: impl Kernel, task: TaskId) {
+        self.gate.hand_over(kernel);
+        kernel.notify(task);
+    }
+
+    /// Blocks the calling thread, which is in the list, until it's called.
+    ///
+    /// # Errors
+    /// If the clock shows `deadline` before: then the thread is out of the list, which is open.
+    pub(super) fn wait_until<'a, K: Kernel>(
+        &'a self,
+        kernel: &'a K,
+        deadline: Nanos,
+    ) -> Result<Call, Waiting<'a, K>> {
+        let (slot, task) = kernel.current();
+        if let Some(call) = task.waiter.wait_until(*kernel, deadline) {
+            return Ok(call);
+        }
+        let waiting = self.open(kernel);
+        if task.waiter.is_listed() {
+            waiting.remove(slot, task);
+            return Err(waiting);
+        }
+        drop(waiting);
+        Ok(task.waiter.wait(*kernel))
+    }
+}
+
+impl<K: Kernel> Drop for Waiting<'_, K> {
+    #[inline]
+    fn drop(&mut self) {
+        self.list.gate.unlock(*self.kernel);
+    }
+}
