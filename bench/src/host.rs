@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -67,6 +68,8 @@ impl<const CPUS: usize> Os for Host<CPUS> {
     type Mutex<T: Send + 'static> = Mutex<T>;
     type MutexGuard<'a, T: Send + 'static> = MutexGuard<'a, T>;
     type Condvar = Condvar;
+    type Sender<T: Send + 'static> = SyncSender<T>;
+    type Receiver<T: Send + 'static> = Receiver<T>;
 
     fn spawn<T, F>(spec: &Spec<'_>, body: F) -> Result<Self::JoinHandle<T>, SpawnError>
     where
@@ -149,6 +152,22 @@ impl<const CPUS: usize> Os for Host<CPUS> {
 
     fn notify_one(condvar: &Condvar) {
         condvar.notify_one();
+    }
+
+    fn channel<T: Send + 'static>(messages: usize) -> (SyncSender<T>, Receiver<T>) {
+        sync_channel(messages)
+    }
+
+    fn send<T: Send + 'static>(sender: &SyncSender<T>, message: T) {
+        let _ = sender.send(message);
+    }
+
+    fn receive<T: Send + 'static>(receiver: &Receiver<T>) -> Option<T> {
+        receiver.recv().ok()
+    }
+
+    fn examples() -> &'static [(&'static str, fn())] {
+        &[("nothing", || ())]
     }
 
     fn now() -> u64 {

@@ -193,6 +193,11 @@ pub trait Os: Sized + 'static {
     /// A condition variable for [`Self::Mutex`].
     type Condvar: Send + Sync + 'static;
 
+    /// Sends messages into a channel: cloned, for several threads.
+    type Sender<T: Send + 'static>: Clone + Send + 'static;
+    /// Receives them.
+    type Receiver<T: Send + 'static>: Send + 'static;
+
     /// Creates a thread that runs `body` as soon as it is chosen; may allocate.
     ///
     /// # Errors
@@ -237,6 +242,17 @@ pub trait Os: Sized + 'static {
     ) -> Self::MutexGuard<'a, T>;
     /// Wakes one waiter, if there is one.
     fn notify_one(condvar: &Self::Condvar);
+
+    /// A channel that holds so many messages, as `std::sync::mpsc::sync_channel`.
+    fn channel<T: Send + 'static>(messages: usize) -> (Self::Sender<T>, Self::Receiver<T>);
+    /// Sends, and blocks while the channel is full. A message to nobody is dropped.
+    fn send<T: Send + 'static>(sender: &Self::Sender<T>, message: T);
+    /// Receives, and blocks while the channel is empty; `None` once there's nobody to send.
+    fn receive<T: Send + 'static>(receiver: &Self::Receiver<T>) -> Option<T>;
+    /// Examples of what the system offers beside this, by name. Each asserts what it shows.
+    fn examples() -> &'static [(&'static str, fn())] {
+        &[]
+    }
 
     /// The clock: monotonic on one CPU, in ns since some fixed moment.
     fn now() -> u64;

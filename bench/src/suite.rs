@@ -14,7 +14,7 @@ pub use selection::Selection;
 use core::fmt;
 
 use crate::os::Attention::{Busy, Halted, Polling};
-use crate::workload::{Place, Tickless, Workload};
+use crate::workload::{Place, Tickless, What, Workload};
 
 /// Rows that answer one question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +27,13 @@ pub enum Group {
     Balance,
     /// Who interrupts whom when there is nothing to decide.
     Tickless,
+    /// What becomes of threads that talk to each other.
+    Talk,
 }
 
 impl Group {
     /// All groups, in the order of the report.
-    pub const ALL: [Self; 4] = [Self::Cost, Self::Share, Self::Balance, Self::Tickless];
+    pub const ALL: [Self; 5] = [Self::Cost, Self::Share, Self::Balance, Self::Tickless, Self::Talk];
 
     /// The name that `suite=` takes.
     pub const fn name(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Group {
             Self::Share => "share",
             Self::Balance => "balance",
             Self::Tickless => "tickless",
+            Self::Talk => "talk",
         }
     }
 
@@ -50,6 +53,7 @@ impl Group {
             Self::Share => "how CPU time is divided",
             Self::Balance => "elapsed over accounted CPU time",
             Self::Tickless => "interrupts with nothing to decide",
+            Self::Talk => "threads that talk to each other",
         }
     }
 }
@@ -84,7 +88,7 @@ const fn full_only(row: Row) -> Row {
 }
 
 /// The rows, in the order in which they run.
-pub static ROWS: [Row; 32] = [
+pub static ROWS: [Row; 36] = [
     row("clock", Group::Cost, 1, Workload::Clock),
     row("mutex/free", Group::Cost, 1, Workload::MutexFree),
     row("mutex/contended", Group::Cost, 2, Workload::MutexContended),
@@ -127,4 +131,8 @@ pub static ROWS: [Row; 32] = [
     row("tickless/idle", Group::Tickless, 1, Workload::Tickless(Tickless::Idle)),
     row("tickless/single", Group::Tickless, 1, Workload::Tickless(Tickless::Single)),
     row("tickless/pair", Group::Tickless, 1, Workload::Tickless(Tickless::Pair)),
+    row("messaging", Group::Talk, 1, Workload::Messaging),
+    row("schbench/wakeup", Group::Talk, 1, Workload::Schbench(What::Wakeup)),
+    row("schbench/request", Group::Talk, 1, Workload::Schbench(What::Request)),
+    row("examples", Group::Talk, 1, Workload::Examples),
 ];

@@ -7,13 +7,16 @@ mod balance;
 mod clock;
 mod controlled;
 mod equal;
+mod examples;
 mod handover;
 mod intermittent;
 mod ipi;
 mod limits;
 mod loops;
+mod messaging;
 mod mutex;
 mod park;
+mod schbench;
 mod spawn;
 mod tickless;
 mod timer;
@@ -35,6 +38,7 @@ use crate::verdict::Judgement;
 
 pub use limits::Limits;
 pub use loops::{ThreadWindow, Window};
+pub use schbench::What;
 pub use timing::Timed;
 
 /// What a row runs.
@@ -69,6 +73,9 @@ pub enum Workload {
     Reweighted,
     Pinned,
     Tickless(Tickless),
+    Messaging,
+    Schbench(What),
+    Examples,
 }
 
 /// Where the two threads of a ping-pong run.
@@ -263,6 +270,9 @@ impl Workload {
             Self::Reweighted => controlled::reweighted::<O>(name, lab, report),
             Self::Pinned => controlled::pinned::<O>(name, lab, report),
             Self::Tickless(what) => tickless::run::<O>(name, what, lab, report),
+            Self::Messaging => messaging::run::<O>(name, lab, report),
+            Self::Schbench(what) => schbench::run::<O>(name, what, lab, report),
+            Self::Examples => examples::run::<O>(name, report),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::facts;
 use crate::lateness;
 use crate::local::{Local, now};
 use crate::probe;
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, examples, mpsc};
 use crate::thread::{self, Builder, JoinHandle, Thread};
 
 /// This kernel.
@@ -24,6 +24,8 @@ impl Os for Tacet {
     type Mutex<T: Send + 'static> = Mutex<T>;
     type MutexGuard<'a, T: Send + 'static> = MutexGuard<'a, T>;
     type Condvar = Condvar;
+    type Sender<T: Send + 'static> = mpsc::Sender<T>;
+    type Receiver<T: Send + 'static> = mpsc::Receiver<T>;
 
     fn spawn<T, F>(spec: &Spec<'_>, body: F) -> Result<JoinHandle<T>, SpawnError>
     where
@@ -107,6 +109,22 @@ impl Os for Tacet {
     #[inline]
     fn notify_one(condvar: &Condvar) {
         condvar.notify_one();
+    }
+
+    fn channel<T: Send + 'static>(messages: usize) -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
+        mpsc::sync_channel(messages)
+    }
+
+    fn send<T: Send + 'static>(sender: &mpsc::Sender<T>, message: T) {
+        let _ = sender.send(message);
+    }
+
+    fn receive<T: Send + 'static>(receiver: &mpsc::Receiver<T>) -> Option<T> {
+        receiver.recv().ok()
+    }
+
+    fn examples() -> &'static [(&'static str, fn())] {
+        examples::ALL
     }
 
     #[inline]

@@ -61,7 +61,7 @@ impl Report<'_> {
             self.reading(env);
         }
         self.blank();
-        self.columns = group == Group::Cost;
+        self.columns = matches!(group, Group::Cost | Group::Talk);
         if self.columns {
             let name = "ns an operation";
             self.line(format_args!("  {name:<NAME_WIDTH$}{COLUMNS}"));

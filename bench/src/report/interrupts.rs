@@ -37,6 +37,14 @@ impl Quiet {
 }
 
 impl Report<'_> {
+    /// A result that is a number of something.
+    pub fn count(&mut self, unit: &str, count: u64, judgement: &Judgement) {
+        self.line(format_args!("{count} {unit}  {}", judgement.mark()));
+        self.compared(judgement);
+        self.row_record(Body::Count(Count { unit: unit.into(), per_cpu: [count].into() }));
+        self.conclude(judgement);
+    }
+
     /// A result of interrupts, one entry a CPU.
     pub fn interrupts(&mut self, cpus: &[Quiet], judgement: &Judgement) {
         self.line(format_args!(

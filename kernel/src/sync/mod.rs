@@ -5,6 +5,7 @@
 
 mod barrier;
 mod condvar;
+pub mod examples;
 mod here;
 pub mod mpsc;
 mod mutex;

@@ -1,0 +1,210 @@
+//! The examples of the book's chapter on threads and synchronisation, which includes this file. They run at boot: the row
+//! `examples` of the suite.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use sched::Nanos;
+
+use super::mpsc::{self, TryRecvError};
+use super::{
+    Barrier, Condvar, LazyLock, Mutex, OnceLock, ReentrantLock, Refusal, RwLock, Semaphore, WaitQueue,
+};
+use crate::thread::{self, Builder, JoinHandle};
+
+/// All of them, by name.
+pub const ALL: &[(&str, fn())] = &[
+    ("park", park),
+    ("mutex", mutex),
+    ("condvar", condvar),
+    ("rwlock", rwlock),
+    ("reentrant", reentrant),
+    ("semaphore", semaphore),
+    ("barrier", barrier),
+    ("once", once),
+    ("queue", queue),
+    ("channel", channel),
+    ("rendezvous", rendezvous),
+];
+
+const MS: Nanos = Nanos::from_millis(1);
+
+fn spawn<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    Builder::new("example").spawn(body).expect("there is room for an example's threads")
+}
+
+fn park() {
+    // ANCHOR: park
+    let ready = Arc::new(AtomicBool::new(false));
+    let seen = ready.clone();
+    let sleeper = spawn(move || {
+        while !seen.load(Ordering::Relaxed) {
+            // May return without an unpark, so look again.
+            thread::park();
+        }
+    });
+    // Even if the sleeper runs to its end in between, the wake reaches it or nobody.
+    sleeper.thread().unpark_with(|| ready.store(true, Ordering::Relaxed));
+    sleeper.join();
+    // ANCHOR_END: park
+}
+
+fn mutex() {
+    // ANCHOR: mutex
+    let sum = Arc::new(Mutex::new(0));
+    let adders: Vec<_> = (1..=3)
+        .map(|i| {
+            let sum = sum.clone();
+            spawn(move || *sum.lock() += i)
+        })
+        .collect();
+    adders.into_iter().for_each(JoinHandle::join);
+    let held = sum.lock();
+    assert_eq!(*held, 6);
+    let rival = sum.clone();
+    let got = spawn(move || rival.try_lock().is_some() || rival.lock_timeout(MS).is_some()).join();
+    assert!(!got, "it was held all the time");
+    // ANCHOR_END: mutex
+}
+
+fn condvar() {
+    // ANCHOR: condvar
+    let shared = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+    let other = shared.clone();
+    let consumer = spawn(move || {
+        let (letters, came) = &*other;
+        let mut letters = came.wait_while(letters.lock(), |letters| letters.is_empty());
+        letters.pop()
+    });
+    shared.0.lock().push('a');
+    shared.1.notify_one();
+    assert_eq!(consumer.join(), Some('a'));
+    let (_letters, result) = shared.1.wait_timeout(shared.0.lock(), MS);
+    assert!(result.timed_out());
+    // ANCHOR_END: condvar
+}
+
+fn rwlock() {
+    // ANCHOR: rwlock
+    let table = Arc::new(RwLock::new(1));
+    let first = table.read();
+    assert!(table.try_write().is_none());
+    let writer = table.clone();
+    let writer = spawn(move || {
+        let mut value = writer.write();
+        *value += 1;
+        *value.downgrade()
+    });
+    drop(first);
+    assert_eq!(writer.join(), 2);
+    // ANCHOR_END: rwlock
+    assert!(table.write_timeout(MS).is_some());
+    assert!(table.read_timeout(MS).is_some());
+}
+
+fn reentrant() {
+    // ANCHOR: reentrant
+    let log = Arc::new(ReentrantLock::new(AtomicU32::new(0)));
+    let outer = log.lock();
+    let inner = log.lock();
+    inner.fetch_add(1, Ordering::Relaxed);
+    drop(outer);
+    let rival = log.clone();
+    assert!(spawn(move || rival.lock_timeout(MS).is_none()).join(), "one guard is left");
+    drop(inner);
+    assert!(log.try_lock().is_some());
+    // ANCHOR_END: reentrant
+}
+
+fn semaphore() {
+    // ANCHOR: semaphore
+    let tickets = Arc::new(Semaphore::new(2));
+    let mine = tickets.acquire_many(2).expect("open");
+    let asked = tickets.clone();
+    let late = spawn(move || asked.acquire_timeout(1, MS).err()).join();
+    assert_eq!(late, Some(Refusal::TooFew));
+    drop(mine);
+    assert_eq!(tickets.available_permits(), 2);
+    // ANCHOR_END: semaphore
+    tickets.try_acquire_many(2).expect("both are there").forget();
+    tickets.close();
+    assert_eq!(tickets.acquire_many(1).err(), Some(Refusal::Closed));
+}
+
+fn barrier() {
+    // ANCHOR: barrier
+    let start = Arc::new(Barrier::new(3));
+    let runner = || {
+        let start = start.clone();
+        spawn(move || start.wait().is_leader())
+    };
+    let runners = [runner(), runner()];
+    let led = start.wait().is_leader();
+    let leaders = runners.into_iter().map(|runner| u32::from(runner.join())).sum::<u32>() + u32::from(led);
+    assert_eq!(leaders, 1);
+    // ANCHOR_END: barrier
+}
+
+fn once() {
+    // ANCHOR: once
+    static TABLE: OnceLock<[u8; 4]> = OnceLock::new();
+    static SQUARES: LazyLock<[u64; 4]> = LazyLock::new(|| [0, 1, 4, 9]);
+
+    let makers = [1, 2].map(|i| spawn(move || TABLE.get_or_init(|| [i; 4])[0]));
+    let [first, second] = makers.map(JoinHandle::join);
+    assert_eq!(first, second, "one of them made it");
+    assert_eq!(SQUARES[3], 9);
+    // ANCHOR_END: once
+    assert!(TABLE.set([0; 4]).is_err());
+}
+
+fn queue() {
+    // ANCHOR: queue
+    let shared = Arc::new((AtomicU32::new(0), WaitQueue::new()));
+    let other = shared.clone();
+    let waiter = spawn(move || other.1.wait_until(|| other.0.load(Ordering::Relaxed) >= 3));
+    for _ in 0..3 {
+        shared.0.fetch_add(1, Ordering::Relaxed);
+        shared.1.wake_one();
+    }
+    waiter.join();
+    assert!(!shared.1.wait_timeout(MS, || false));
+    // ANCHOR_END: queue
+    shared.1.wake_all();
+}
+
+fn channel() {
+    // ANCHOR: channel
+    let (sender, receiver) = mpsc::sync_channel(2);
+    let senders: Vec<_> = (0..3)
+        .map(|i| {
+            let sender = sender.clone();
+            spawn(move || sender.send(i).expect("somebody receives"))
+        })
+        .collect();
+    drop(sender);
+    let mut all: Vec<u32> = receiver.iter().collect();
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 2]);
+    assert_eq!(receiver.recv_timeout(MS), Err(TryRecvError::Disconnected));
+    // ANCHOR_END: channel
+    senders.into_iter().for_each(JoinHandle::join);
+    let (sender, receiver) = mpsc::channel();
+    sender.send(1).expect("somebody receives");
+    assert_eq!(receiver.try_recv(), Ok(1));
+    assert_eq!(receiver.recv_timeout(MS), Err(TryRecvError::Empty));
+    drop(receiver);
+    assert!(sender.send(2).is_err());
+}
+
+fn rendezvous() {
+    // ANCHOR: rendezvous
+    let (sender, receiver) = mpsc::sync_channel(0);
+    assert!(sender.try_send(1).is_err(), "nobody receives");
+    let server = spawn(move || receiver.recv());
+    sender.send(2).expect("somebody receives");
+    assert_eq!(server.join(), Ok(2));
+    // ANCHOR_END: rendezvous
+    assert!(sender.send_timeout(3, MS).is_err());
+}
