@@ -35,6 +35,7 @@ mod handshake;
 mod inbox;
 mod machine;
 mod primitives;
+mod primitives_gate;
 mod primitives_shared;
 mod primitives_timed;
 mod pull;

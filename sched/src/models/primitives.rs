@@ -66,16 +66,14 @@ fn a_sum_is_right(threads: u32, rounds: u64, preemptions: usize) {
     });
 }
 
-/// Catches: `try_lock` or `join` without Acquire, `unlock`, `call` or `wait` with Relaxed (stale: a sum too small);
-/// `unlock` by a store (race: a waiter sleeps for ever); `hand_over` that frees the lock besides, or doesn't clear
-/// QUEUED (two are in; or the lock is never free again).
+/// Catches: `try_lock` without Acquire, `give_back` with Relaxed (stale: a sum too small); `give_back` by a store (race: a
+/// waiter sleeps for ever); `hand_over` that doesn't clear QUEUED (the lock is never free again).
 #[test]
 fn two_threads_take_turns_under_a_mutex() {
     a_sum_is_right(2, 2, 2);
 }
 
-/// Catches: the same; `join` without Release or `take_list` without Acquire (stale link: a waiter is forgotten);
-/// `take_list` that keeps the last one only, or doesn't set QUEUED.
+/// Catches: the same; `hand_over` that forgets that more wait.
 #[test]
 fn three_threads_take_turns_under_a_mutex() {
     a_sum_is_right(3, 1, 2);

@@ -1,8 +1,6 @@
 //! Semaphore, readers-writer lock, barrier, one-time initialisation, wait queue, channel: nobody has what another one
 //! has, nobody waits for ever, nobody reads what is old.
 
-use std::vec::Vec;
-
 use super::crowd::{Member, SOON, Session};
 use super::explore;
 use crate::primitives::{Barrier, Channel, Failure, Once, ReentrantLock, RwLock, Semaphore, WaitQueue};
@@ -295,34 +293,47 @@ impl Pipe {
     }
 }
 
-/// Two messages through a channel of `places`, and then the senders are gone.
-fn messages_arrive(places: u32) {
-    explore(1, move || {
-        let session = Session::new(2, Pipe::new(places));
-        let sender = session.spawn(2, |me, pipe: &Pipe| {
-            assert_eq!([pipe.send(me), pipe.send(me)], [Ok(()); 2]);
-            pipe.channel.drop_sender(me);
-        });
+/// Messages through a channel of one place.
+///
+/// Catches: `receive_until` that gives no place back (parked for ever), or takes before there's a message.
+#[test]
+fn messages_arrive() {
+    explore(1, || {
+        let session = Session::new(2, Pipe::new(1));
+        let sender = session.spawn(2, |me, pipe: &Pipe| [pipe.send(me), pipe.send(me)]);
         let (me, pipe) = (session.enter(1), &session.shared);
-        let received: Vec<_> = (0..3).map(|_| pipe.receive_until(me, Nanos::NEVER)).collect();
-        sender.join().unwrap();
-        assert!(
-            received[..2].iter().all(|one| matches!(one, Ok(there) if (1..=places.max(1)).contains(there)))
-        );
-        assert_eq!(received[2], Err(Failure::Disconnected));
+        for _ in 0..2 {
+            assert_eq!(pipe.receive_until(me, Nanos::NEVER), Ok(1));
+        }
+        assert_eq!(sender.join().unwrap(), [Ok(()); 2]);
     });
 }
 
-/// Catches: `receive_until` that gives no place back; `drop_sender` that closes nothing.
-#[test]
-fn messages_arrive_and_then_nothing_more() {
-    messages_arrive(1);
+/// One message through a channel of `places`, and then the sender is gone.
+fn a_message_arrives_and_no_more(places: u32) {
+    explore(1, move || {
+        let session = Session::new(2, Pipe::new(places));
+        let sender = session.spawn(2, |me, pipe: &Pipe| {
+            assert_eq!(pipe.send(me), Ok(()));
+            pipe.channel.drop_sender(me);
+        });
+        let (me, pipe) = (session.enter(1), &session.shared);
+        assert_eq!(pipe.receive_until(me, Nanos::NEVER), Ok(1));
+        assert_eq!(pipe.receive_until(me, Nanos::NEVER), Err(Failure::Disconnected));
+        sender.join().unwrap();
+    });
 }
 
-/// Catches: `meet` that offers no place.
+/// Catches: `drop_sender` that closes nothing (parked for ever), `close` that forgets a message.
 #[test]
-fn messages_are_handed_from_thread_to_thread() {
-    messages_arrive(0);
+fn a_message_is_left_by_who_is_gone() {
+    a_message_arrives_and_no_more(1);
+}
+
+/// Catches: `meet` that offers no place (parked for ever).
+#[test]
+fn a_message_is_handed_from_thread_to_thread() {
+    a_message_arrives_and_no_more(0);
 }
 
 /// The receiver gives up in the middle of a rendezvous.

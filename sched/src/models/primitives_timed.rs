@@ -57,7 +57,7 @@ fn who_gives_up_leaves_the_others_in_line() {
 
 /// A notified thread whose time is up, on this CPU or another: it's told of one of the two, and holds the lock.
 fn notified_or_late(slot: u32) {
-    explore(3, move || {
+    explore(2, move || {
         let session = Session::new(3, Guarded::new());
         let sleeper = session.crowd.id(slot);
         let waiter = session.spawn(slot, |me, shared: &Guarded| {
@@ -68,10 +68,11 @@ fn notified_or_late(slot: u32) {
             shared.mutex.unlock(me);
             assert!(seen == 1 || !told, "a notification comes after what it's about");
         });
+        let timer = session.spawn(5 - slot, move |me, _| me.expire(sleeper));
         let me = session.enter(1);
         session.shared.tell(me, Guarded::notify_one);
-        me.expire(sleeper);
         waiter.join().unwrap();
+        timer.join().unwrap();
         assert_eq!(session.shared.value.get(), 2);
         assert!(session.shared.mutex.try_lock(me), "the lock is free in the end");
     });

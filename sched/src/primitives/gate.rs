@@ -25,7 +25,7 @@ const SLOT: u32 = 2;
 ///
 /// Whoever unlocks it doesn't touch it once it's another's, which may free its memory.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     state: AtomicU32,
     /// The oldest waiter in the holder's queue, or [`NOBODY`]. Only the holder touches it.
     queue: AtomicU32,
@@ -34,14 +34,14 @@ pub(super) struct Gate {
 impl Gate {
     const_new! {
         /// An open gate.
-        pub(super) fn new() -> Self {
+        pub(crate) fn new() -> Self {
             Self { state: AtomicU32::new(FREE), queue: AtomicU32::new(NOBODY) }
         }
     }
 
     /// Blocks until the lock is the caller's. Not for interrupt handlers, nor with preemption off.
     #[inline]
-    pub(super) fn lock(&self, kernel: impl Kernel) {
+    pub(crate) fn lock(&self, kernel: impl Kernel) {
         if !self.try_lock() {
             self.lock_slowly(kernel);
         }
@@ -50,7 +50,7 @@ impl Gate {
     /// Takes the lock if it's free.
     #[inline]
     #[must_use]
-    pub(super) fn try_lock(&self) -> bool {
+    pub(crate) fn try_lock(&self) -> bool {
         // Acquire pairs with `unlock`'s Release: what the lock guards is as the last holder left it.
         self.state.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
@@ -80,7 +80,7 @@ impl Gate {
 
     /// Gives the lock back, or to the thread that has waited for it longest. Only the holder calls this.
     #[inline]
-    pub(super) fn unlock(&self, kernel: impl Kernel) {
+    pub(crate) fn unlock(&self, kernel: impl Kernel) {
         if !self.try_unlock() {
             self.hand_over(kernel);
         }

@@ -85,10 +85,14 @@ impl<'a, K: Kernel> Waiting<'a, K> {
     #[inline]
     pub(super) fn push(&self, slot: u32, task: &Task) {
         let last = self.list.last.load(Ordering::Relaxed);
-        task.waiter.prev.store(last, Ordering::Relaxed);
         task.waiter.next.store(NOBODY, Ordering::Relaxed);
-        let link = if last == NOBODY { &self.list.first } else { &self.task(last).waiter.next };
-        link.store(slot, Ordering::Relaxed);
+        if last == NOBODY {
+            // Who is first has none before it, whatever it says.
+            self.list.first.store(slot, Ordering::Relaxed);
+        } else {
+            task.waiter.prev.store(last, Ordering::Relaxed);
+            self.task(last).waiter.next.store(slot, Ordering::Relaxed);
+        }
         self.list.last.store(slot, Ordering::Relaxed);
     }
 
@@ -113,7 +117,6 @@ impl<'a, K: Kernel> Waiting<'a, K> {
         if next == NOBODY {
             self.list.last.store(NOBODY, Ordering::Relaxed);
         }
-        // The next one still names this one as the one before it; who is first has none, whatever it says.
         Some((first, task))
     }
 

@@ -29,6 +29,8 @@ pub use barrier::Barrier;
 pub use channel::{Channel, Failure};
 pub use completion::Completion;
 pub use condvar::Condvar;
+#[cfg(all(test, loom))]
+pub(crate) use gate::Gate;
 pub use mutex::Mutex;
 pub use once::Once;
 pub use queue::WaitQueue;

@@ -17,7 +17,7 @@ pub struct Waiter {
     pub(super) gate: GateWaiter,
     /// The thread that came next to the list, or [`NOBODY`]. This and `prev` are written behind the list's gate.
     pub(super) next: AtomicU32,
-    /// The thread that came before.
+    /// The thread that came before; of no meaning to the first.
     pub(super) prev: AtomicU32,
     /// What the thread waits for, in the list's own terms.
     pub(super) wish: AtomicU32,
