@@ -67,7 +67,7 @@ fn a_sum_is_right(threads: u32, rounds: u64, preemptions: usize) {
 }
 
 /// Catches: `try_lock` without Acquire, `give_back` with Relaxed (stale: a sum too small); `give_back` by a store (race: a
-/// waiter sleeps for ever); `hand_over` that doesn't clear QUEUED (the lock is never free again).
+/// waiter sleeps for ever).
 #[test]
 fn two_threads_take_turns_under_a_mutex() {
     a_sum_is_right(2, 2, 2);

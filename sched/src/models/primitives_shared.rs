@@ -67,6 +67,24 @@ fn who_wants_too_much_is_in_nobodys_way() {
     });
 }
 
+/// The same, and the permit comes later still.
+///
+/// Catches: `serve` that says nobody waits while someone does (parked for ever).
+#[test]
+fn who_gave_up_was_not_the_last_one() {
+    explore(1, || {
+        let session = Session::new(3, Semaphore::new(0));
+        let me = session.enter(1);
+        let sleeper = session.crowd.id(2);
+        let greedy = session.spawn(2, |me, all: &Semaphore| all.acquire_until(me, 2, SOON));
+        let modest = session.spawn(3, |me, all: &Semaphore| all.acquire_until(me, 1, Nanos::NEVER));
+        me.expire(sleeper);
+        assert!(greedy.join().unwrap().is_err());
+        session.shared.release(me, 1);
+        assert_eq!(modest.join().unwrap(), Ok(()));
+    });
+}
+
 /// Catches: `close` that leaves QUEUED, or calls nobody (parked for ever).
 #[test]
 fn a_closed_semaphore_sends_everyone_away() {
@@ -99,8 +117,8 @@ impl With<RwLock> {
     }
 }
 
-/// Catches: `may_have` that lets a writer in beside a reader or a writer; a word that is Relaxed (stale: a sum too small);
-/// `unlock_read` that hands nothing over; `wait` that leaves QUEUED (the lock is never free again).
+/// Catches: `may_have` that lets a writer in beside a writer; a word that is Relaxed (stale: a sum too small);
+/// `unlock_read` that hands nothing over.
 #[test]
 fn writers_are_alone() {
     explore(1, || {
@@ -118,7 +136,8 @@ fn writers_are_alone() {
 
 /// A reader waits behind a writer that gives up, while another one reads.
 ///
-/// Catches: `wait` that gives up without a look at who stood behind (parked for ever).
+/// Catches: `wait` that gives up without a look at who stood behind (parked for ever); `may_have` that lets a writer in
+/// beside a reader.
 #[test]
 fn a_writer_that_gives_up_lets_readers_by() {
     explore(1, || {
@@ -129,7 +148,8 @@ fn a_writer_that_gives_up_lets_readers_by() {
         let writer = session.spawn(2, |me, shared: &With<RwLock>| shared.add(me, SOON));
         let reader = session.spawn(3, |me, shared: &With<RwLock>| shared.read(me));
         me.expire(sleeper);
-        reader.join().unwrap();
+        assert_eq!(reader.join().unwrap(), 0);
+        assert_eq!(session.shared.value.get(), 0, "nobody writes while someone reads");
         session.shared.it.unlock_read(me);
         let added = writer.join().unwrap();
         assert_eq!(session.shared.value.get(), added);
@@ -231,11 +251,11 @@ fn a_change_is_seen_or_its_wake() {
     });
 }
 
-/// Two wait, each is meant by one wake; a wake for one that needs it no more goes on to the next.
+/// Two wait, each is meant by one wake, and may need it no more by then.
 ///
-/// Catches: `wait_once` that keeps a wake which it didn't need (parked for ever).
+/// Catches: `wait_once` that looks before it's in the queue (parked for ever).
 #[test]
-fn a_wake_that_is_not_needed_goes_on() {
+fn each_wake_reaches_someone_who_waits() {
     explore(1, || {
         let session = Session::new(3, (WaitQueue::new(), AtomicU32::new(0)));
         let others = [2, 3].map(|slot| session.spawn(slot, wait_for_flag));

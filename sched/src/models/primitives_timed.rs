@@ -47,10 +47,10 @@ fn who_gives_up_leaves_the_others_in_line() {
         let waiter = session.spawn(2, add_in_time);
         let patient = session.spawn(3, |me, shared: &Guarded| shared.add(me));
         me.expire(sleeper);
+        assert_eq!(waiter.join().unwrap(), 0, "the lock was held all the time");
         session.shared.mutex.unlock(me);
-        let added = waiter.join().unwrap();
         patient.join().unwrap();
-        assert_eq!(session.shared.value.get(), added + 1);
+        assert_eq!(session.shared.value.get(), 1);
         assert!(session.shared.mutex.try_lock(me), "the lock is free in the end");
     });
 }
