@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::os::{Attention, Counters, Os, SpawnError, Spec, Usage};
+use crate::os::{Attention, Counters, Memory, Os, SpawnError, Spec, Usage};
 use crate::record::Env;
 
 /// Host threads on a made-up machine of this many CPUs.
@@ -205,6 +205,11 @@ impl<const CPUS: usize> Os for Host<CPUS> {
             halted_ns,
             ..Counters::default()
         }
+    }
+
+    fn memory() -> Memory {
+        // The host's.
+        Memory::default()
     }
 
     fn attention(_cpu: usize) -> Attention {

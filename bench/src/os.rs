@@ -156,6 +156,26 @@ impl Counters {
     }
 }
 
+/// What a kernel's threads take of memory right now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes of the heap in use.
+    pub heap: u64,
+    /// Stacks mapped so far.
+    pub stacks: u64,
+    /// Of them, those that no thread has.
+    pub idle_stacks: u64,
+    /// Slots for threads that no thread has.
+    pub free_slots: u64,
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { heap, stacks, idle_stacks, free_slots } = self;
+        write!(f, "heap {heap} B, stacks {stacks}, idle {idle_stacks}, free slots {free_slots}")
+    }
+}
+
 /// What a CPU has published about itself: how a waker reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attention {
@@ -269,6 +289,8 @@ pub trait Os: Sized + 'static {
     /// What `cpu` has done. Exact when asked by a thread of that CPU, or while that CPU is halted; else a field may
     /// miss what is under way. Costs no interrupt, wakes nobody, takes no lock, and does not allocate.
     fn counters(cpu: usize) -> Counters;
+    /// What threads take of memory, all of them and whatever else is in the heap. From threads; allocates nothing.
+    fn memory() -> Memory;
     /// What `cpu` publishes right now.
     fn attention(cpu: usize) -> Attention;
     /// Sends `cpu`, another one than the caller's, an interrupt that does nothing but read the clock first thing, spins with

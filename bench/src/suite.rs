@@ -88,7 +88,7 @@ const fn full_only(row: Row) -> Row {
 }
 
 /// The rows, in the order in which they run.
-pub static ROWS: [Row; 36] = [
+pub static ROWS: [Row; 42] = [
     row("clock", Group::Cost, 1, Workload::Clock),
     row("mutex/free", Group::Cost, 1, Workload::MutexFree),
     row("mutex/contended", Group::Cost, 2, Workload::MutexContended),
@@ -106,6 +106,12 @@ pub static ROWS: [Row; 36] = [
     row("timer", Group::Cost, 1, Workload::Timer { load: false }),
     row("timer/load", Group::Cost, 1, Workload::Timer { load: true }),
     row("spawn", Group::Cost, 1, Workload::Spawn),
+    row("reschedule/10", Group::Cost, 1, Workload::Reschedule { runnable: 10 }),
+    row("reschedule/100", Group::Cost, 1, Workload::Reschedule { runnable: 100 }),
+    full_only(row("reschedule/1000", Group::Cost, 1, Workload::Reschedule { runnable: 1_000 })),
+    full_only(row("reschedule/10000", Group::Cost, 1, Workload::Reschedule { runnable: 10_000 })),
+    full_only(row("threads/alive", Group::Cost, 1, Workload::Alive)),
+    full_only(row("threads/storm", Group::Cost, 1, Workload::Storm)),
     row("share/equal", Group::Share, 1, Workload::Equal),
     row("share/weighted", Group::Share, 1, Workload::Weighted),
     row("share/reweighted", Group::Share, 1, Workload::Reweighted),

@@ -16,8 +16,10 @@ mod loops;
 mod messaging;
 mod mutex;
 mod park;
+mod reschedule;
 mod schbench;
 mod spawn;
+mod threads;
 mod tickless;
 mod timer;
 mod timeslice;
@@ -60,6 +62,12 @@ pub enum Workload {
         load: bool,
     },
     Spawn,
+    Reschedule {
+        /// How many threads.
+        runnable: usize,
+    },
+    Alive,
+    Storm,
     Equal,
     Weighted,
     Intermittent,
@@ -143,6 +151,8 @@ pub struct Effort {
     pub balance_ns: u64,
     /// A window in which interrupts are counted, or slices timed.
     pub second_ns: u64,
+    /// The most threads at a time.
+    pub crowd: usize,
     /// Whether every case of a row is taken.
     pub all_cases: bool,
 }
@@ -160,6 +170,7 @@ impl Effort {
         weighted_ns: 5_000 * MS,
         balance_ns: 2_000 * MS,
         second_ns: 1_000 * MS,
+        crowd: 10_000,
         all_cases: false,
     };
     /// Everything else's.
@@ -262,6 +273,9 @@ impl Workload {
             Self::Ipi => ipi::run::<O>(name, lab, report),
             Self::Timer { load } => timer::run::<O>(name, load, lab, report),
             Self::Spawn => spawn::run::<O>(name, lab, report),
+            Self::Reschedule { runnable } => reschedule::run::<O>(name, runnable, lab, report),
+            Self::Alive => threads::alive::<O>(name, lab, report),
+            Self::Storm => threads::storm::<O>(name, lab, report),
             Self::Equal => equal::run::<O>(name, lab, report),
             Self::Weighted => weighted::run::<O>(name, lab, report),
             Self::Intermittent => intermittent::run::<O>(name, lab, report),

@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use arch::{apic, clock, cpu, interrupts, percpu, timer};
-use bench::os::{Attention, Counters, Os, SpawnError, Spec, Usage};
+use bench::os::{Attention, Counters, Memory, Os, SpawnError, Spec, Usage};
 use bench::record::Env;
 use sched::attention::Notice;
 use sched::{Affinity, CpuId, Nanos};
@@ -172,6 +172,11 @@ impl Os for Tacet {
             idle_ns: shared.idle_time(id, now()).0,
             halted_ns: stats.halted.read(now()).0,
         }
+    }
+
+    fn memory() -> Memory {
+        let (stacks, idle_stacks, free_slots) = Local::here().threads.figures();
+        Memory { heap: crate::heap::used() as u64, stacks, idle_stacks, free_slots }
     }
 
     fn attention(cpu: usize) -> Attention {

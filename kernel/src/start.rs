@@ -25,8 +25,8 @@ struct Plan {
 static PLAN: Once<Plan> = Once::new();
 static CHECKED_IN: AtomicUsize = AtomicUsize::new(0);
 
-/// RAM for each thread slot: what a stack takes, and as much again.
-const RAM_PER_SLOT: u64 = 64 << 10;
+/// RAM for each thread slot: what a stack takes, and half as much again. 512 MiB are enough for 10,000 threads.
+const RAM_PER_SLOT: u64 = 48 << 10;
 
 /// Starts up to `limit` CPUs; they wait for [`schedule`].
 pub fn processors(info: &BootInfo, acpi: &Acpi, limit: usize) -> Started {

@@ -28,7 +28,7 @@ pub fn run<O: Os>(name: &str, place: Place, lab: &Lab, report: &mut Report<'_>) 
 }
 
 /// The turn travels by `turn`, which the park token orders; park may return without one, so each looks again.
-fn take_turns<O: Os>(partner: &Spec<'_>, effort: &Effort) -> Result<Timed, Trouble> {
+pub fn take_turns<O: Os>(partner: &Spec<'_>, effort: &Effort) -> Result<Timed, Trouble> {
     let turn = Arc::new(AtomicU32::new(PING));
     let (me, shared) = (O::current(), turn.clone());
     let handle = O::spawn(partner, move || {

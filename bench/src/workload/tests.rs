@@ -18,6 +18,7 @@ const TINY: Effort = Effort {
     weighted_ns: 20 * MS,
     balance_ns: 20 * MS,
     second_ns: 60 * MS,
+    crowd: 4,
     all_cases: true,
 };
 
@@ -96,5 +97,5 @@ fn samples_never_exceed_what_was_asked_for() {
             assert!(latency.min <= latency.median && latency.median <= latency.max, "{record:?}");
         }
     }
-    assert_eq!(rows, 17);
+    assert_eq!(rows, 23);
 }

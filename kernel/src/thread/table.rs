@@ -4,12 +4,13 @@
 //! interrupts off, so that no holder of a half-done operation is ever switched away.
 
 use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use alloc::boxed::Box;
 
 use arch::context::Context;
 use arch::interrupts;
-use arch::memory::Stack;
+use arch::memory::{OutOfMemory, Stack};
 use crossbeam_queue::ArrayQueue;
 use sched::{Shared, TaskId};
 
@@ -42,6 +43,8 @@ pub struct Table {
     stacks: ArrayQueue<Stack>,
     /// Stacks of other sizes that nobody uses.
     odd_stacks: ArrayQueue<Stack>,
+    /// Stacks made so far.
+    made: AtomicU64,
 }
 
 impl Table {
@@ -54,7 +57,7 @@ impl Table {
             let _ = free.push(slot as u32);
         }
         let (stacks, odd_stacks) = (ArrayQueue::new(shared.slots()), ArrayQueue::new(64));
-        Self { contexts, slots, free, stacks, odd_stacks }
+        Self { contexts, slots, free, stacks, odd_stacks, made: AtomicU64::new(0) }
     }
 
     /// The saved context of the thread in `slot`.
@@ -77,11 +80,27 @@ impl Table {
         interrupts::restore(flags);
         let slot = slot.ok_or(SpawnError::TableFull)?;
         let fitting = recycled.filter(|stack| stack.len() >= bytes);
-        if let Ok(stack) = fitting.map_or_else(|| Stack::new(bytes.max(DEFAULT_STACK)), Ok) {
+        if let Ok(stack) = fitting.map_or_else(|| self.make_stack(bytes), Ok) {
             return Ok((slot as usize, stack));
         }
         self.give_back(slot);
         Err(SpawnError::OutOfMemory)
+    }
+
+    #[cold]
+    fn make_stack(&self, bytes: usize) -> Result<Stack, OutOfMemory> {
+        let stack = Stack::new(bytes.max(DEFAULT_STACK))?;
+        self.made.fetch_add(1, Ordering::Relaxed);
+        Ok(stack)
+    }
+
+    /// Stacks made so far, those of them that nobody uses, and free slots.
+    pub fn figures(&self) -> (u64, u64, u64) {
+        let flags = interrupts::disable_save();
+        let idle = self.stacks.len() + self.odd_stacks.len();
+        let free = self.free.len();
+        interrupts::restore(flags);
+        (self.made.load(Ordering::Relaxed), idle as u64, free as u64)
     }
 
     fn give_back(&self, slot: u32) {
