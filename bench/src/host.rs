@@ -121,6 +121,8 @@ impl<const CPUS: usize> Os for Host<CPUS> {
         thread.thread.unpark();
     }
 
+    fn set_class(_thread: &HostThread, _class: crate::os::Class) {}
+
     fn set_weight(_thread: &HostThread, _weight: u32) {
         // The host's scheduler isn't under test.
     }

@@ -131,6 +131,9 @@ pub const KEYS: &[(&str, &str)] = &[
     ("sched.hysteresis", "a duration, such as 5ms"),
     ("sched.penalty", "a duration, such as 10us"),
     ("sched.poll", "a duration, such as 20us"),
+    ("sched.rt-runtime", "a duration, such as 950ms; as much as sched.rt-period for no limit"),
+    ("sched.rt-period", "a duration, such as 1s"),
+    ("sched.rr-slice", "a duration, such as 10ms"),
     ("timer", "auto, deadline, oneshot"),
     ("apic", "auto, x2apic, xapic"),
     ("plant", "none, panic, fault, overflow, hang"),
@@ -177,6 +180,9 @@ impl Options {
             "sched.hysteresis" => Ok(&mut self.sched.hysteresis),
             "sched.penalty" => Ok(&mut self.sched.penalty),
             "sched.poll" => Ok(&mut self.sched.poll),
+            "sched.rt-runtime" => Ok(&mut self.sched.rt_runtime),
+            "sched.rt-period" => Ok(&mut self.sched.rt_period),
+            "sched.rr-slice" => Ok(&mut self.sched.rr_slice),
             _ => Err(mistake::no_such_key(key, value)),
         }
     }
@@ -189,10 +195,13 @@ impl fmt::Display for Options {
         if let Some(cpus) = self.cpus {
             write!(f, " cpus={cpus}")?;
         }
-        let Config { policy, tau, hysteresis, penalty, poll } = self.sched;
+        let Config { policy, tau, hysteresis, penalty, poll, rt_runtime, rt_period, rr_slice } = self.sched;
         write!(f, " policy={} seed={}", policy.name(), self.seed)?;
         write!(f, " sched.tau={}ns sched.hysteresis={}ns", tau.0, hysteresis.0)?;
         write!(f, " sched.penalty={}ns sched.poll={}ns", penalty.0, poll.0)?;
+        // In this order any line that's valid stays so while it's read.
+        write!(f, " sched.rt-runtime=100us sched.rt-period={}ns", rt_period.0)?;
+        write!(f, " sched.rt-runtime={}ns sched.rr-slice={}ns", rt_runtime.0, rr_slice.0)?;
         write!(f, " timer={} apic={} plant={}", self.timer.name(), self.apic.name(), self.plant.name())
     }
 }

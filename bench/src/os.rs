@@ -15,6 +15,20 @@ use crate::record::Env;
 /// The weight of a normal thread; twice the weight deserves twice the CPU time.
 pub const NORMAL_WEIGHT: u32 = 1024;
 
+/// What goes before what, whatever it used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Class {
+    /// A share by its weight.
+    #[default]
+    Fair,
+    /// Runs only where nothing else would.
+    Background,
+    /// Real-time, first in, first out, with a priority from 1 to 99 (POSIX's `SCHED_FIFO`).
+    Fifo(u8),
+    /// The same in turns with its equals (`SCHED_RR`).
+    RoundRobin(u8),
+}
+
 /// How a thread is to be created. `Spec::new(name)` is a normal thread that may run anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec<'a> {
@@ -22,6 +36,8 @@ pub struct Spec<'a> {
     pub name: &'a str,
     /// Its share of the CPU relative to others ([`NORMAL_WEIGHT`]).
     pub weight: u32,
+    /// What it goes before.
+    pub class: Class,
     /// The CPUs that it may run on, never empty and all of them online; `None`: every CPU, where the kernel likes.
     pub cpus: Option<Range<usize>>,
     /// Stack size in bytes; `None`: the kernel's default.
@@ -31,7 +47,7 @@ pub struct Spec<'a> {
 impl<'a> Spec<'a> {
     /// A normal thread that may run on every CPU.
     pub const fn new(name: &'a str) -> Self {
-        Self { name, weight: NORMAL_WEIGHT, cpus: None, stack: None }
+        Self { name, weight: NORMAL_WEIGHT, class: Class::Fair, cpus: None, stack: None }
     }
 
     /// Allows only the CPUs in `cpus`.
@@ -45,6 +61,13 @@ impl<'a> Spec<'a> {
     #[must_use]
     pub fn pinned(self, cpu: usize) -> Self {
         self.on(cpu..cpu + 1)
+    }
+
+    /// Sets the class.
+    #[must_use]
+    pub const fn of_class(mut self, class: Class) -> Self {
+        self.class = class;
+        self
     }
 
     /// Sets the weight.
@@ -244,6 +267,8 @@ pub trait Os: Sized + 'static {
 
     /// Changes how much `thread` counts, from now on, whatever it does and wherever it is.
     fn set_weight(thread: &Self::Thread, weight: u32);
+    /// Changes what `thread` goes before, from now on, whatever it does and wherever it is.
+    fn set_class(thread: &Self::Thread, class: Class);
     /// Changes where `thread` may run; it goes there at once, whatever it does and wherever it is.
     fn set_affinity(thread: &Self::Thread, cpus: Range<usize>);
 

@@ -25,6 +25,8 @@ pub enum Group {
     Share,
     /// How evenly CPUs are loaded.
     Balance,
+    /// What goes before what.
+    Rt,
     /// Who interrupts whom when there is nothing to decide.
     Tickless,
     /// What becomes of threads that talk to each other.
@@ -33,7 +35,7 @@ pub enum Group {
 
 impl Group {
     /// All groups, in the order of the report.
-    pub const ALL: [Self; 5] = [Self::Cost, Self::Share, Self::Balance, Self::Tickless, Self::Talk];
+    pub const ALL: [Self; 6] = [Self::Cost, Self::Share, Self::Balance, Self::Rt, Self::Tickless, Self::Talk];
 
     /// The name that `suite=` takes.
     pub const fn name(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Group {
             Self::Cost => "cost",
             Self::Share => "share",
             Self::Balance => "balance",
+            Self::Rt => "rt",
             Self::Tickless => "tickless",
             Self::Talk => "talk",
         }
@@ -52,6 +55,7 @@ impl Group {
             Self::Cost => "what an operation costs",
             Self::Share => "how CPU time is divided",
             Self::Balance => "elapsed over accounted CPU time",
+            Self::Rt => "what real-time threads go before, and what they leave",
             Self::Tickless => "interrupts with nothing to decide",
             Self::Talk => "threads that talk to each other",
         }
@@ -88,7 +92,7 @@ const fn full_only(row: Row) -> Row {
 }
 
 /// The rows, in the order in which they run.
-pub static ROWS: [Row; 42] = [
+pub static ROWS: [Row; 45] = [
     row("clock", Group::Cost, 1, Workload::Clock),
     row("mutex/free", Group::Cost, 1, Workload::MutexFree),
     row("mutex/contended", Group::Cost, 2, Workload::MutexContended),
@@ -134,6 +138,9 @@ pub static ROWS: [Row; 42] = [
         Workload::Balance { weights: &[1, 1, 1, 1], naps: true },
     )),
     row("balance/pinned", Group::Balance, 2, Workload::Pinned),
+    row("rt/fifo", Group::Rt, 2, Workload::Fifo),
+    row("rt/rr", Group::Rt, 2, Workload::TakeTurns),
+    row("rt/throttle", Group::Rt, 2, Workload::Throttle),
     row("tickless/idle", Group::Tickless, 1, Workload::Tickless(Tickless::Idle)),
     row("tickless/single", Group::Tickless, 1, Workload::Tickless(Tickless::Single)),
     row("tickless/pair", Group::Tickless, 1, Workload::Tickless(Tickless::Pair)),

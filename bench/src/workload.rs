@@ -16,6 +16,7 @@ mod loops;
 mod messaging;
 mod mutex;
 mod park;
+mod realtime;
 mod reschedule;
 mod schbench;
 mod spawn;
@@ -80,6 +81,9 @@ pub enum Workload {
     },
     Reweighted,
     Pinned,
+    Fifo,
+    TakeTurns,
+    Throttle,
     Tickless(Tickless),
     Messaging,
     Schbench(What),
@@ -283,6 +287,9 @@ impl Workload {
             Self::Balance { weights, naps } => balance::run::<O>(name, weights, naps, lab, report),
             Self::Reweighted => controlled::reweighted::<O>(name, lab, report),
             Self::Pinned => controlled::pinned::<O>(name, lab, report),
+            Self::Fifo => realtime::fifo::<O>(name, lab, report),
+            Self::TakeTurns => realtime::rr::<O>(name, lab, report),
+            Self::Throttle => realtime::throttle::<O>(name, lab, report),
             Self::Tickless(what) => tickless::run::<O>(name, what, lab, report),
             Self::Messaging => messaging::run::<O>(name, lab, report),
             Self::Schbench(what) => schbench::run::<O>(name, what, lab, report),

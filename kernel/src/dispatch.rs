@@ -5,7 +5,7 @@
 
 use arch::context::{self, Context};
 use arch::{apic, interrupts, percpu, timer};
-use sched::{Affinity, After, Arm, CpuId, Nanos, Next, Reason, Rest, TaskId, WakeOutcome};
+use sched::{Affinity, After, Arm, Class, CpuId, Nanos, Next, Reason, Rest, TaskId, WakeOutcome};
 
 use crate::idle;
 use crate::local::{Local, now};
@@ -215,6 +215,11 @@ fn put_off(now: Nanos) {
 /// Changes how much a task counts. From threads, with interrupts on.
 pub fn set_weight(task: TaskId, weight: u32) {
     control(|cpu, now| cpu.set_weight(task, weight, now));
+}
+
+/// Changes a task's class. From threads, with interrupts on.
+pub fn set_class(task: TaskId, class: Class) {
+    control(|cpu, now| cpu.set_class(task, class, now));
 }
 
 /// Changes where a task may run. From threads, with interrupts on.

@@ -22,9 +22,9 @@ impl Affinity {
         Self { first: cpu.0 as u16, count: 1 }
     }
 
-    /// The CPUs `first..end`; `None` where that is empty or beyond 65,535.
+    /// The CPUs `first..end`; `None` where that is empty or goes beyond CPU 16,383.
     pub fn range(first: u32, end: u32) -> Option<Self> {
-        let count = end.checked_sub(first).filter(|&count| count > 0)?;
+        let count = end.checked_sub(first).filter(|&count| count > 0 && end <= 1 << 14)?;
         Some(Self { first: first.try_into().ok()?, count: count.try_into().ok()? })
     }
 

@@ -1,11 +1,12 @@
 //! How a CPU tells the others whether it will notice new work by itself.
 //!
-//! One word a CPU: Polling (it looks at its bitmap all the time), Halted (it doesn't look at all), or Busy
-//! until a stated time, at which its timer makes it look. A CPU that becomes *less* attentive stores the
+//! One word a CPU: Polling (it looks at its bitmap all the time), Halted (it doesn't look at all), Busy
+//! until a stated time, at which its timer makes it look, or Ranked: it runs a task that isn't a fair one. A CPU that becomes *less* attentive stores the
 //! word, fences, and only then looks for work once more; a CPU with work for it makes the work visible,
 //! fences, and only then reads the word. Of two such sequences at least one sees the other's store, so work
 //! is never left unseen; a stale word can only cause a kick too many.
 
+use crate::class::Rank;
 use crate::sync::{AtomicU64, Ordering, fence};
 use crate::time::Nanos;
 
@@ -13,6 +14,9 @@ const TAG: u64 = 0b11;
 const POLLING: u64 = 0;
 const HALTED: u64 = 1;
 const BUSY: u64 = 2;
+const RANKED: u64 = 3;
+/// Beside a rank: fair tasks needn't be announced.
+const BIDES: u64 = 1 << 8;
 
 /// What a CPU said of itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,8 +25,15 @@ pub enum Notice {
     Polling,
     /// Idle, and asleep until an interrupt.
     Halted,
-    /// Running a task, and due to look again at this time ([`Nanos::NEVER`] if no timer is armed).
+    /// Running a fair task, and due to look again at this time ([`Nanos::NEVER`] if no timer is armed).
     Busy(Nanos),
+    /// Running a task of another class, and due to look again when that one blocks, yields or is throttled.
+    Ranked {
+        /// The task's rank.
+        rank: Rank,
+        /// Whether fair tasks may come unannounced: the CPU will look before they've waited too long.
+        bides: bool,
+    },
 }
 
 /// The published word.
@@ -64,6 +75,17 @@ impl Attention {
     }
 }
 
+impl Notice {
+    /// The rank of what the CPU runs.
+    pub fn rank(self) -> Rank {
+        match self {
+            Self::Polling | Self::Halted => Rank::IDLE,
+            Self::Busy(_) => Rank::FAIR,
+            Self::Ranked { rank, .. } => rank,
+        }
+    }
+}
+
 impl Default for Attention {
     fn default() -> Self {
         Self::new()
@@ -77,6 +99,7 @@ const fn encode(notice: Notice) -> u64 {
         Notice::Halted => HALTED,
         // Rounded up to 4 ns: a CPU never claims to look earlier than it does.
         Notice::Busy(until) => until.0.saturating_add(TAG) & !TAG | BUSY,
+        Notice::Ranked { rank, bides } => (rank.0 as u64) << 2 | if bides { BIDES << 2 } else { 0 } | RANKED,
     }
 }
 
@@ -85,6 +108,7 @@ const fn decode(word: u64) -> Notice {
     match word & TAG {
         POLLING => Notice::Polling,
         HALTED => Notice::Halted,
+        RANKED => Notice::Ranked { rank: Rank((word >> 2) as u8), bides: word >> 2 & BIDES != 0 },
         _ => Notice::Busy(Nanos(word & !TAG)),
     }
 }
@@ -103,5 +127,9 @@ mod tests {
         assert!(until.0 >= u64::MAX - 3);
         assert_eq!(decode(encode(Notice::Halted)), Notice::Halted);
         assert_eq!(decode(encode(Notice::Polling)), Notice::Polling);
+        for bides in [false, true] {
+            let ranked = Notice::Ranked { rank: Rank(102), bides };
+            assert_eq!(decode(encode(ranked)), ranked);
+        }
     }
 }

@@ -18,6 +18,12 @@ pub struct Config {
     pub penalty: Nanos,
     /// How long an idle CPU looks for work before it halts.
     pub poll: Nanos,
+    /// What real-time tasks may use of each period while fair ones wait; the whole period for no limit.
+    pub rt_runtime: Nanos,
+    /// The period of that limit.
+    pub rt_period: Nanos,
+    /// How long the turns of real-time tasks are that take turns, and of background ones.
+    pub rr_slice: Nanos,
 }
 
 impl Default for Config {
@@ -28,6 +34,9 @@ impl Default for Config {
             hysteresis: Nanos::from_millis(5),
             penalty: Nanos::from_micros(10),
             poll: Nanos::from_micros(20),
+            rt_runtime: Nanos::from_millis(950),
+            rt_period: Nanos::from_millis(1_000),
+            rr_slice: Nanos::from_millis(10),
         }
     }
 }
@@ -62,6 +71,15 @@ impl Config {
         }
         if !within(self.poll, Nanos::ZERO, Nanos::from_millis(100)) {
             return Err("sched.poll must be from 0 to 100ms");
+        }
+        if !within(self.rt_period, Nanos::from_millis(1), Nanos::from_millis(60_000)) {
+            return Err("sched.rt-period must be from 1ms to 60s");
+        }
+        if !within(self.rt_runtime, Nanos::from_micros(100), self.rt_period) {
+            return Err("sched.rt-runtime must be from 100us to sched.rt-period");
+        }
+        if !within(self.rr_slice, Nanos::from_micros(100), Nanos::from_millis(10_000)) {
+            return Err("sched.rr-slice must be from 100us to 10s");
         }
         Ok(())
     }

@@ -214,7 +214,7 @@ mod tests {
 
     fn task(weight: u32) -> Task {
         let task = Task::new();
-        task.create(0, Spec { weight, affinity: Affinity::ANY }, CpuId(0));
+        task.create(0, Spec { weight, affinity: Affinity::ANY, ..Spec::default() }, CpuId(0));
         task
     }
 

@@ -34,7 +34,7 @@ impl<'a> Outbox<'a> {
     /// Whether the other CPU lately said that it has nothing to run.
     #[inline]
     pub fn is_idle(&self) -> bool {
-        !matches!(self.attention.peek(), Notice::Busy(_))
+        matches!(self.attention.peek(), Notice::Polling | Notice::Halted)
     }
 
     /// Posts a task that the caller owns, and returns what the other CPU says of its attention since.

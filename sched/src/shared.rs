@@ -26,6 +26,8 @@ pub struct Shared {
     pub(crate) idle: CachePadded<CpuSet>,
     /// CPUs that lately had a movable task waiting. May overstate; its owner clears it when asked in vain.
     pub(crate) overloaded: CachePadded<CpuSet>,
+    /// CPUs where real-time tasks wait that may move. May overstate.
+    pub(crate) outranked: CachePadded<CpuSet>,
 }
 
 impl Shared {
@@ -38,6 +40,7 @@ impl Shared {
             mailboxes: (0..cpus).map(|_| Mailbox::new(cpus)).collect(),
             idle: CachePadded::new(CpuSet::new(cpus)),
             overloaded: CachePadded::new(CpuSet::new(cpus)),
+            outranked: CachePadded::new(CpuSet::new(cpus)),
         }
     }
 

@@ -35,6 +35,8 @@ counters! {
     kicks_sent,
     /// Posts that needed no interrupt, since the target would look by itself.
     kicks_saved,
+    /// Those of them to a CPU that runs something of higher rank.
+    kicks_outranked,
     /// Timer interrupts taken.
     timer_interrupts,
     /// Times the timer register was written.

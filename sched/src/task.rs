@@ -6,6 +6,7 @@
 //! Release and Acquire carry the fields along.
 
 use crate::affinity::Affinity;
+use crate::class::{Class, Rank};
 use crate::id::{CpuId, TaskId};
 use crate::meter::Meter;
 use crate::primitives::Waiter;
@@ -46,6 +47,8 @@ pub struct Task {
     pub(crate) blocked_in: Owned,
     /// Two numbers of the policy's own: what else it must remember of the task (owner).
     pub(crate) own: [Owned; 2],
+    /// What the task has run of its turn, if its class takes turns (owner).
+    pub(crate) turn: Owned,
     /// The task's place among those that wait for a lock or a condition.
     pub(crate) waiter: Waiter,
     /// Times the task was switched to (owner).
@@ -61,13 +64,15 @@ pub struct Task {
 pub struct Spec {
     /// Its share of CPU time relative to other tasks'; [`NORMAL_WEIGHT`] is one.
     pub weight: u32,
+    /// What goes before it, and before what it goes.
+    pub class: Class,
     /// Where it may run.
     pub affinity: Affinity,
 }
 
 impl Default for Spec {
     fn default() -> Self {
-        Self { weight: NORMAL_WEIGHT, affinity: Affinity::ANY }
+        Self { weight: NORMAL_WEIGHT, class: Class::Fair, affinity: Affinity::ANY }
     }
 }
 
@@ -89,6 +94,7 @@ impl Task {
             epoch: Owned::new(0),
             blocked_in: Owned::new(0),
             own: [Owned::new(0), Owned::new(0)],
+            turn: Owned::new(0),
             waiter: Waiter::new(),
             switches: Tally::new(0),
             preemptions: Tally::new(0),
@@ -98,13 +104,15 @@ impl Task {
 
     /// Fills a free slot and brings its task to life on paper; the caller must enqueue or post it.
     pub(crate) fn create(&self, slot: u32, spec: Spec, cpu: CpuId) -> TaskId {
-        self.terms.reset(self.state.generation(), spec.weight, spec.affinity);
+        self.terms.reset(self.state.generation(), spec);
         self.set_cpu(cpu);
         // Release pairs with the Acquire in [`crate::Shared::cpu_time`]: who reads what the new tenant's fields hold
         // finds that the last one is gone. A mere compiler barrier on x86.
         fence(Ordering::Release);
         self.meter.reset();
-        for field in [&self.virtual_time, &self.folded, &self.measure, &self.epoch, &self.blocked_in] {
+        let measures =
+            [&self.virtual_time, &self.folded, &self.measure, &self.epoch, &self.blocked_in, &self.turn];
+        for field in measures {
             field.set(0);
         }
         self.own.iter().for_each(|word| word.set(0));
@@ -119,6 +127,24 @@ impl Task {
     #[inline]
     pub fn weight(&self) -> u32 {
         self.terms.weight()
+    }
+
+    /// The task's class.
+    #[inline]
+    pub fn class(&self) -> Class {
+        self.terms.class()
+    }
+
+    /// The rank of the task's class.
+    #[inline]
+    pub fn rank(&self) -> Rank {
+        self.class().rank()
+    }
+
+    /// Whether the task isn't a fair one, so that the policy doesn't know it.
+    #[inline]
+    pub(crate) fn is_ranked(&self) -> bool {
+        self.terms.are_ranked()
     }
 
     /// A span of CPU time over the task's weight: what it counts in virtual time.

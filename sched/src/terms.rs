@@ -4,11 +4,13 @@
 //! as changed; only the task's owner takes the wish over. So the owner's sums always agree with what it
 //! summed up, a stale id changes nothing, and of several wishes the last one holds. The mark is a bit of the
 //! affinity that makes it allow no CPU: whoever takes a task in looks at that word anyway, so tasks whose
-//! terms don't change pay nothing.
+//! terms don't change pay nothing. Tasks that aren't fair carry a mark there for good, for the same reason.
 
 use crate::affinity::Affinity;
+use crate::class::Class;
 use crate::id::CpuId;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, Owned, overwrite};
+use crate::task::Spec;
 
 /// The weight of a task of normal priority. A task of twice the weight gets twice the CPU time.
 pub const NORMAL_WEIGHT: u32 = 1024;
@@ -23,12 +25,22 @@ const INVERSE_SHIFT: u32 = 48;
 /// In the word of an affinity: the terms changed. It stands for a first CPU that no machine has.
 const CHANGED: u32 = 1 << 31;
 
-/// A task's weight and affinity, and those that are wanted.
+/// Likewise: the task isn't a fair one.
+const RANKED: u32 = 1 << 30;
+
+const MARKS: u32 = CHANGED | RANKED;
+
+/// What a real-time task that runs weighs for those who look for a CPU with little to do: as 20 normal tasks, since a
+/// twentieth is what it leaves to the others if it never stops.
+const REAL_TIME_WEIGHT: u32 = 20 * NORMAL_WEIGHT;
+
+/// A task's weight, class and affinity, and those that are wanted.
 #[derive(Debug)]
 pub struct Terms {
     /// Where the task may run, and whether what is wanted has changed.
     affinity: AtomicU32,
     weight: AtomicU32,
+    class: AtomicU32,
     /// Weight, and in the lowest bit whether the task is movable: what a run queue sums up.
     burden: AtomicU32,
     /// Normal weight over this task's, in fixed point.
@@ -37,6 +49,23 @@ pub struct Terms {
     wanted_affinity: AtomicU64,
     /// The weight that is wanted, likewise.
     wanted_weight: AtomicU64,
+    /// The class that is wanted, likewise.
+    wanted_class: AtomicU64,
+}
+
+/// Terms that were wished for, each as its word.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    affinity: u32,
+    weight: u32,
+    class: u32,
+}
+
+impl Wanted {
+    /// Whether the task will not be a fair one.
+    pub fn is_ranked(self) -> bool {
+        mark(self.class) != 0
+    }
 }
 
 impl Terms {
@@ -45,26 +74,32 @@ impl Terms {
         Self {
             affinity: AtomicU32::new(Affinity::ANY.to_word()),
             weight: AtomicU32::new(NORMAL_WEIGHT),
+            class: AtomicU32::new(Class::Fair.to_word()),
             burden: AtomicU32::new(NORMAL_WEIGHT << 1 | 1),
             inverse: Owned::new(1 << INVERSE_SHIFT),
             wanted_affinity: AtomicU64::new(0),
             wanted_weight: AtomicU64::new(0),
+            wanted_class: AtomicU64::new(tagged(0, Class::Fair.to_word())),
         }
     }
 
     /// The terms of a new tenant. Only who fills the slot.
-    pub fn reset(&self, generation: u32, weight: u32, affinity: Affinity) {
-        let weight = weight.clamp(1, MAX_WEIGHT);
-        overwrite!(self.wanted_affinity, tagged(generation, affinity.to_word()));
+    pub fn reset(&self, generation: u32, spec: Spec) {
+        let weight = spec.weight.clamp(1, MAX_WEIGHT);
+        overwrite!(self.wanted_affinity, tagged(generation, spec.affinity.to_word()));
         overwrite!(self.wanted_weight, tagged(generation, weight));
-        overwrite!(self.affinity, affinity.to_word());
-        self.apply(weight, affinity);
+        let class = spec.class.to_word();
+        overwrite!(self.wanted_class, tagged(generation, class));
+        overwrite!(self.affinity, spec.affinity.to_word() | mark(class));
+        self.apply(weight, class, spec.affinity);
     }
 
-    fn apply(&self, weight: u32, affinity: Affinity) {
+    #[inline]
+    fn apply(&self, wanted: u32, class: u32, affinity: Affinity) {
+        let (weight, inverse) = measures(wanted, class);
+        self.class.store(class, Ordering::Relaxed);
         self.weight.store(weight, Ordering::Relaxed);
-        // Rounded up, as `unweighted` is: what was to run for a span of virtual time has then used it up.
-        self.inverse.set((u64::from(NORMAL_WEIGHT) << INVERSE_SHIFT).div_ceil(u64::from(weight)));
+        self.inverse.set(inverse);
         self.burden.store(weight << 1 | u32::from(affinity.is_movable()), Ordering::Relaxed);
     }
 
@@ -78,6 +113,11 @@ impl Terms {
         self.want(&self.wanted_weight, generation, weight.clamp(1, MAX_WEIGHT))
     }
 
+    /// Wishes the tenant `generation` another class. `false` if it's gone. Any CPU.
+    pub fn want_class(&self, generation: u32, class: Class) -> bool {
+        self.want(&self.wanted_class, generation, class.to_word())
+    }
+
     fn want(&self, wish: &AtomicU64, generation: u32, value: u32) -> bool {
         let replace = |word: u64| ((word >> 32) as u32 == generation).then(|| tagged(generation, value));
         if wish.fetch_update(Ordering::Relaxed, Ordering::Relaxed, replace).is_err() {
@@ -89,15 +129,29 @@ impl Terms {
     }
 
     /// Takes over what is wanted. The owner only.
+    #[cfg(test)]
     pub fn renew(&self) {
+        self.adopt(self.take_wanted());
+    }
+
+    /// What is wanted, to be followed by [`Terms::adopt`]. The owner only.
+    pub fn take_wanted(&self) -> Wanted {
         // The mark goes first, so that a wish that comes meanwhile isn't lost: it sets the mark again.
         // Acquire pairs with the Release in `want`.
         self.affinity.fetch_and(!CHANGED, Ordering::Acquire);
-        let affinity = self.wanted_affinity.load(Ordering::Relaxed) as u32;
-        let weight = self.wanted_weight.load(Ordering::Relaxed) as u32;
-        let keep_mark = |word: u32| Some(word & CHANGED | affinity);
+        Wanted {
+            affinity: self.wanted_affinity.load(Ordering::Relaxed) as u32,
+            weight: self.wanted_weight.load(Ordering::Relaxed) as u32,
+            class: self.wanted_class.load(Ordering::Relaxed) as u32,
+        }
+    }
+
+    /// Makes what was wanted what is. The owner only.
+    pub fn adopt(&self, wanted: Wanted) {
+        let Wanted { affinity, weight, class } = wanted;
+        let keep_mark = |word: u32| Some(word & CHANGED | mark(class) | affinity);
         let _ = self.affinity.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep_mark);
-        self.apply(weight, Affinity::from_word(affinity));
+        self.apply(weight, class, Affinity::from_word(affinity));
     }
 
     /// Whether the terms changed and are yet to be taken over.
@@ -106,7 +160,19 @@ impl Terms {
         self.affinity.load(Ordering::Relaxed) & CHANGED != 0
     }
 
-    /// Whether the task may run on `cpu` and its terms haven't changed. One comparison.
+    /// Whether the task isn't a fair one, by the terms that were taken over.
+    #[inline]
+    pub fn are_ranked(&self) -> bool {
+        self.affinity.load(Ordering::Relaxed) & RANKED != 0
+    }
+
+    /// The task's class.
+    #[inline]
+    pub fn class(&self) -> Class {
+        Class::from_word(self.class.load(Ordering::Relaxed))
+    }
+
+    /// Whether the task is a fair one that may run on `cpu` and its terms haven't changed. One comparison.
     #[inline]
     pub fn admit(&self, cpu: CpuId) -> bool {
         Affinity::from_word(self.affinity.load(Ordering::Relaxed)).allows(cpu)
@@ -115,7 +181,7 @@ impl Terms {
     /// Where the task may run.
     #[inline]
     pub fn affinity(&self) -> Affinity {
-        Affinity::from_word(self.affinity.load(Ordering::Relaxed) & !CHANGED)
+        Affinity::from_word(self.affinity.load(Ordering::Relaxed) & !MARKS)
     }
 
     /// The task's weight.
@@ -149,6 +215,22 @@ impl Default for Terms {
     }
 }
 
+/// What the affinity of a task of this class is marked with.
+const fn mark(class: u32) -> u32 {
+    if class == Class::Fair.to_word() { 0 } else { RANKED }
+}
+
+/// What a task counts for those who sum up, and the inverse by which its CPU time becomes virtual time: none for those
+/// that the policy doesn't know.
+#[inline]
+const fn measures(wanted: u32, class: u32) -> (u32, u64) {
+    if class == Class::Fair.to_word() {
+        // Rounded up, as `unweighted` is: what was to run for a span of virtual time has then used it up.
+        return (wanted, ((NORMAL_WEIGHT as u64) << INVERSE_SHIFT).div_ceil(wanted as u64));
+    }
+    (if Class::from_word(class).rank().is_real_time() { REAL_TIME_WEIGHT } else { 1 }, 0)
+}
+
 #[inline]
 fn tagged(generation: u32, value: u32) -> u64 {
     u64::from(generation) << 32 | u64::from(value)
@@ -163,7 +245,7 @@ mod tests {
     #[test]
     fn a_wish_counts_once_it_is_taken_over() {
         let terms = Terms::new();
-        terms.reset(7, NORMAL_WEIGHT, Affinity::ANY);
+        terms.reset(7, Spec::default());
         assert!(terms.want_affinity(7, TWO) && terms.want_weight(7, 3));
         assert!(terms.are_changed() && (0..4096).all(|cpu| !terms.admit(CpuId(cpu))));
         assert_eq!((terms.affinity(), terms.weight()), (Affinity::ANY, NORMAL_WEIGHT));
@@ -175,10 +257,25 @@ mod tests {
     #[test]
     fn a_wish_for_a_former_tenant_changes_nothing() {
         let terms = Terms::new();
-        terms.reset(8, NORMAL_WEIGHT, Affinity::ANY);
+        terms.reset(8, Spec::default());
         assert!(!terms.want_affinity(7, TWO) && !terms.want_weight(7, 3));
         terms.renew();
         assert_eq!((terms.affinity(), terms.weight()), (Affinity::ANY, NORMAL_WEIGHT));
+    }
+
+    #[test]
+    fn a_class_is_a_wish_like_others_and_the_weight_outlives_it() {
+        let terms = Terms::new();
+        terms.reset(7, Spec { weight: 5, ..Spec::default() });
+        let fifo = Class::Fifo(crate::Priority::HIGHEST);
+        assert!(terms.want_class(7, fifo) && !terms.want_class(6, Class::Background));
+        terms.renew();
+        assert_eq!((terms.class(), terms.affinity(), terms.weighted(1_000)), (fifo, Affinity::ANY, 0));
+        assert!(terms.are_ranked() && !terms.are_changed() && !terms.admit(CpuId(0)));
+        assert!(terms.want_class(7, Class::Fair));
+        terms.renew();
+        assert_eq!((terms.class(), terms.weight()), (Class::Fair, 5));
+        assert!(!terms.are_ranked() && terms.admit(CpuId(0)));
     }
 
     #[test]

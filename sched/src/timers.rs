@@ -15,6 +15,10 @@ pub struct Timers {
     heap: Heap,
     /// When the first timer is due.
     first: Nanos,
+    /// When the owner must do more than pick the next fair task: that, or at once.
+    due: Nanos,
+    /// All ones; none while it must at every decision.
+    mask: u64,
     /// Timers known to be stale: a lower bound, since other CPUs cancel too.
     stale: usize,
 }
@@ -22,7 +26,13 @@ pub struct Timers {
 impl Timers {
     /// No timers, with room for those of `tasks` tasks.
     pub fn new(tasks: usize) -> Self {
-        Self { heap: Heap::with_capacity(tasks * 2), first: Nanos::NEVER, stale: 0 }
+        Self {
+            heap: Heap::with_capacity(tasks * 2),
+            first: Nanos::NEVER,
+            due: Nanos::NEVER,
+            mask: u64::MAX,
+            stale: 0,
+        }
     }
 
     /// When the first timer is due. It may turn out to be stale.
@@ -31,8 +41,33 @@ impl Timers {
         self.first
     }
 
+    /// When a decision is more than the choice of the next fair task: when the first timer is due, or at once.
+    #[inline]
+    pub fn due(&self) -> Nanos {
+        self.due
+    }
+
+    /// Whether every decision is.
+    #[inline]
+    pub fn is_alert(&self) -> bool {
+        self.mask == 0
+    }
+
+    /// Makes every decision one that is more than the choice of the next fair task, or no longer. One word then tells
+    /// the two reasons for a look at the unusual, so the usual pays for neither.
+    pub fn set_alert(&mut self, alert: bool) {
+        self.mask = if alert { 0 } else { u64::MAX };
+        self.set_first(self.first);
+    }
+
+    #[inline]
+    fn set_first(&mut self, first: Nanos) {
+        self.first = first;
+        self.due = Nanos(first.0 & self.mask);
+    }
+
     fn find_first(&mut self) {
-        self.first = self.heap.first().map_or(Nanos::NEVER, |entry| Nanos(entry.key));
+        self.set_first(self.heap.first().map_or(Nanos::NEVER, |entry| Nanos(entry.key)));
     }
 
     /// Arms a task's timer for `deadline` in place of any it had.
@@ -42,7 +77,7 @@ impl Timers {
         }
         let tag = tasks[slot as usize].next_timer();
         self.heap.push(Entry { key: deadline.0, slot, tag });
-        self.first = self.first.min(deadline);
+        self.set_first(self.first.min(deadline));
     }
 
     /// Cancels a task's timer, wherever it was armed; called on the CPU where the task is.

@@ -21,7 +21,8 @@ fn an_empty_line_is_the_default() {
 fn every_key_is_understood() {
     let options = parse(
         "suite=yield,share cpus=2 policy=round-robin seed=0xff sched.tau=0.5s sched.hysteresis=2500us \
-         sched.penalty=0ns sched.poll=1us timer=oneshot apic=xapic plant=overflow",
+         sched.penalty=0ns sched.poll=1us sched.rt-period=2s sched.rt-runtime=1.5s \
+         sched.rr-slice=20ms timer=oneshot apic=xapic plant=overflow",
     );
     assert_eq!((options.cpus, options.seed), (Some(2), 255));
     let sched = Config {
@@ -30,6 +31,9 @@ fn every_key_is_understood() {
         hysteresis: Nanos(2_500_000),
         penalty: Nanos(0),
         poll: Nanos(1_000),
+        rt_runtime: Nanos(1_500_000_000),
+        rt_period: Nanos(2_000_000_000),
+        rr_slice: Nanos(20_000_000),
     };
     assert_eq!(options.sched, sched);
     assert_eq!(
@@ -59,7 +63,7 @@ fn a_mistake_names_the_word_what_is_valid_and_what_was_meant() {
     assert_eq!(
         complaint("polcy=decay"),
         "polcy=decay: there is no option \"polcy\". Valid: suite, cpus, policy, seed, sched.tau, sched.hysteresis, \
-         sched.penalty, sched.poll, timer, apic, plant. Did you mean policy=decay?"
+         sched.penalty, sched.poll, sched.rt-runtime, sched.rt-period, sched.rr-slice, timer, apic, plant. Did you mean policy=decay?"
     );
     assert_eq!(
         complaint("policy=decoy"),

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::Trouble;
-use crate::os::{Counters, NORMAL_WEIGHT, Os, Spec, Usage};
+use crate::os::{Class, Counters, NORMAL_WEIGHT, Os, Spec, Usage};
 
 /// A pass over all threads that takes longer is repeated ...
 const BLUR_NS: u64 = 50_000;
@@ -118,6 +118,16 @@ impl<O: Os> Loops<O> {
             Self { stop: Arc::new(AtomicBool::new(false)), members: Vec::with_capacity(weights.len() + 1) };
         for (i, &weight) in weights.iter().enumerate() {
             loops.add(format!("loop {i}"), Habit::Loop, weight * NORMAL_WEIGHT, cpus)?;
+        }
+        Ok(loops)
+    }
+
+    /// Starts a thread of each class that loops on CPU 0. Real-time ones start last, since they leave little to who
+    /// starts them there.
+    pub fn start_classes(classes: &[Class]) -> Result<Self, Trouble> {
+        let loops = Self::start(&alloc::vec![1; classes.len()], 1)?;
+        for (member, &class) in loops.members.iter().zip(classes) {
+            O::set_class(&member.thread, class);
         }
         Ok(loops)
     }

@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use arch::interrupts;
-use sched::{Affinity, CpuId, NORMAL_WEIGHT, Spec};
+use sched::{Affinity, Class, CpuId, NORMAL_WEIGHT, Spec};
 
 use super::join::Packet;
 use super::table::DEFAULT_STACK;
@@ -47,6 +47,7 @@ impl fmt::Display for SpawnError {
 pub struct Builder<'a> {
     name: &'a str,
     weight: u32,
+    class: Class,
     affinity: Affinity,
     stack: usize,
 }
@@ -54,13 +55,25 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// A thread of normal priority that may run anywhere.
     pub fn new(name: &'a str) -> Self {
-        Self { name, weight: NORMAL_WEIGHT, affinity: Affinity::ANY, stack: DEFAULT_STACK }
+        Self {
+            name,
+            weight: NORMAL_WEIGHT,
+            class: Class::Fair,
+            affinity: Affinity::ANY,
+            stack: DEFAULT_STACK,
+        }
     }
 
     /// Its priority: its share of CPU time relative to others', where 1024 is normal. At least 1.
     #[must_use]
     pub fn priority(self, weight: u32) -> Self {
         Self { weight, ..self }
+    }
+
+    /// Its class: real-time, fair or background.
+    #[must_use]
+    pub fn class(self, class: Class) -> Self {
+        Self { class, ..self }
     }
 
     /// The CPUs on which it may run.
@@ -106,7 +119,7 @@ impl<'a> Builder<'a> {
         }
         let threads = local.threads;
         let (slot, stack) = threads.reserve(self.stack)?;
-        let spec = Spec { weight: self.weight, affinity: self.affinity };
+        let spec = Spec { weight: self.weight, class: self.class, affinity: self.affinity };
         let task = local.shared.create(slot, spec, Self::first_cpu(self.affinity));
         let thread = Thread::new(task, self.name);
         threads.fill(slot, thread.clone(), stack, body, entry);

@@ -13,7 +13,7 @@ use core::sync::atomic::{Ordering, fence};
 
 use arch::interrupts;
 use arrayvec::ArrayString;
-use sched::{Affinity, Nanos, Reason, TaskId};
+use sched::{Affinity, Class, Nanos, Reason, TaskId};
 
 use crate::dispatch;
 use crate::local::{Local, now};
@@ -89,6 +89,12 @@ impl Thread {
     /// Counts from now on, whatever the thread does; nothing happens if it has ended. From threads.
     pub fn set_priority(&self, weight: u32) {
         dispatch::set_weight(self.0.task, weight);
+    }
+
+    /// Changes the thread's class: real-time, fair or background. Counts from now on, whatever the thread does; nothing
+    /// happens if it has ended. From threads.
+    pub fn set_class(&self, class: Class) {
+        dispatch::set_class(self.0.task, class);
     }
 
     /// Changes where the thread may run. If it's elsewhere it goes there at once, running or waiting; nothing

@@ -51,7 +51,11 @@ impl Cpu<'_> {
                 self.remember_kick(outcome);
             }
         }
-        if self.is_idle() || self.must_reschedule() { After::Reschedule } else { After::Run }
+        if self.is_idle() || self.timers.is_alert() || self.must_reschedule() {
+            After::Reschedule
+        } else {
+            After::Run
+        }
     }
 }
 

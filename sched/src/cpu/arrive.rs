@@ -1,6 +1,7 @@
 //! Tasks coming in: from inboxes, from timers, from a wake on this CPU.
 
 use super::Cpu;
+use super::ranked::Admission;
 use crate::mailbox::Mail;
 use crate::policy::Arrival;
 use crate::state::Woken;
@@ -8,21 +9,19 @@ use crate::task::Task;
 use crate::time::Nanos;
 
 impl<'a> Cpu<'a> {
-    /// Takes in all that has arrived and all that is due.
+    /// Takes in all that has arrived and all that is due. Whether the decision is one by rank.
     #[inline]
-    pub(super) fn collect(&mut self, now: Nanos) {
+    pub(super) fn collect(&mut self, now: Nanos) -> bool {
         if self.mailbox.pending.any() {
             self.drain(now);
         }
-        if self.timers.first() <= now {
-            self.expire(now);
-        }
+        self.timers.due() <= now && self.attend(now)
     }
 
     /// Queues what other CPUs posted, and acts on their news. A task that may not run here is passed on, never
     /// dropped.
     #[inline(never)]
-    fn drain(&mut self, now: Nanos) {
+    pub(super) fn drain(&mut self, now: Nanos) {
         let (shared, mailbox) = (self.shared, self.mailbox);
         mailbox.take(self.id, &shared.tasks, |mail| match mail {
             Mail::Task(slot) => self.take_in(slot, now),
@@ -35,10 +34,10 @@ impl<'a> Cpu<'a> {
     fn take_in(&mut self, slot: u32, now: Nanos) {
         let task = self.task(slot);
         let why = if task.cpu() == self.id { Arrival::Woken } else { self.welcome_posted(task, now) };
-        if self.admits(task) {
-            self.enqueue(slot, task, why, now);
-        } else {
-            self.route(slot, now);
+        match self.admission(task) {
+            Admission::Fair => self.enqueue(slot, task, why, now),
+            Admission::Ranked => self.enqueue_ranked(slot, task),
+            Admission::Refused => self.route(slot, now),
         }
     }
 
@@ -56,9 +55,8 @@ impl<'a> Cpu<'a> {
     }
 
     /// Wakes the tasks whose timers are due.
-    #[cold]
-    #[inline(never)]
-    fn expire(&mut self, now: Nanos) {
+    #[inline(always)]
+    pub(super) fn expire(&mut self, now: Nanos) {
         while let Some(slot) = self.timers.pop_due(&self.shared.tasks, now) {
             let generation = self.task(slot).state.generation();
             if self.task(slot).state.wake(generation) == Woken::Claimed {

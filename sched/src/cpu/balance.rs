@@ -18,6 +18,7 @@
 //! Both are looked at when the CPU reschedules anyway, at most once a slice: no timer is armed for them.
 
 use super::Cpu;
+use crate::decay::displace;
 use crate::id::CpuId;
 use crate::task::Task;
 use crate::time::Nanos;
@@ -40,7 +41,11 @@ impl Cpu<'_> {
         let furthest = busy.map(|load| load.progress_at(now)).max().unwrap_or(0);
         let gap = furthest.saturating_sub(mine);
         if gap > adrift {
-            self.policy.shift(self.running, gap);
+            if self.running.is_ranked() {
+                displace(self.running, self.running.virtual_time.get() + gap);
+            } else {
+                self.policy.shift(self.running, gap);
+            }
             for slot in self.queue.slots() {
                 self.policy.shift(&self.tasks[slot as usize], gap);
             }
@@ -113,8 +118,7 @@ impl Cpu<'_> {
     /// Posts a waiting task to another CPU, lag and all.
     pub(super) fn give(&mut self, slot: u32, target: CpuId, now: Nanos) {
         let task = self.task(slot);
-        self.queue.remove(slot);
-        self.policy.withdraw(task);
+        self.remove_waiting(slot);
         task.set_in_transit(true);
         self.mailbox.stats.given.add(1);
         let outcome = self.post(slot, task, target, now);

@@ -7,8 +7,11 @@
 //! that is blocked, or on its way, needs no news at all: it's looked at wherever it arrives.
 
 use super::Cpu;
+use super::ranked::Admission;
 use super::wake::WakeOutcome;
 use crate::affinity::Affinity;
+use crate::class::Class;
+use crate::decay::displace;
 use crate::id::{CpuId, TaskId};
 use crate::policy::Arrival;
 use crate::sync::{Ordering, fence};
@@ -27,6 +30,13 @@ impl Cpu<'_> {
     /// Weights outside `1..=MAX_WEIGHT` are brought into it.
     pub fn set_weight(&mut self, id: TaskId, weight: u32, now: Nanos) -> WakeOutcome {
         let wished = self.task(id.slot).terms.want_weight(id.generation, weight);
+        self.announce(id, wished, now)
+    }
+
+    /// Changes the class of a task. One that waits goes behind its new equals; one that runs goes on unless something of
+    /// higher rank waits. Its weight counts again once it's a fair one again.
+    pub fn set_class(&mut self, id: TaskId, class: Class, now: Nanos) -> WakeOutcome {
+        let wished = self.task(id.slot).terms.want_class(id.generation, class);
         self.announce(id, wished, now)
     }
 
@@ -83,50 +93,68 @@ impl Cpu<'_> {
         if slot == self.current {
             return WakeOutcome::Local { preempt: true };
         }
-        if !self.queue.holds(slot) {
+        if !self.waiting_slots().any(|waiting| waiting == slot) {
             return WakeOutcome::Noticed;
         }
         self.charge_unless(self.is_idle(), now);
-        self.queue.remove(slot);
-        self.policy.withdraw(task);
+        self.remove_waiting(slot);
         self.load_changed = true;
         self.renew(task);
         if !task.affinity().allows(self.id) {
             return self.pass_on(slot, now);
         }
+        if task.is_ranked() {
+            self.enqueue_ranked(slot, task);
+            return WakeOutcome::Local { preempt: true };
+        }
         self.enqueue(slot, task, Arrival::Changed, now);
         WakeOutcome::Local { preempt: self.is_idle() || self.must_reschedule() }
     }
 
-    /// Whether a task that this CPU owns may run here, by its latest terms.
+    /// What a task that this CPU owns is to it, by its latest terms.
     #[inline(always)]
-    pub(super) fn admits(&mut self, task: &Task) -> bool {
-        task.terms.admit(self.id) || self.admits_renewed(task)
+    pub(super) fn admission(&mut self, task: &Task) -> Admission {
+        if task.terms.admit(self.id) { Admission::Fair } else { self.admission_renewed(task) }
     }
 
     #[cold]
     #[inline(never)]
-    fn admits_renewed(&mut self, task: &Task) -> bool {
+    fn admission_renewed(&mut self, task: &Task) -> Admission {
         if task.terms.are_changed() {
             self.renew(task);
         }
-        task.affinity().allows(self.id)
+        match task.affinity().allows(self.id) {
+            false => Admission::Refused,
+            true if task.is_ranked() => Admission::Ranked,
+            true => Admission::Fair,
+        }
     }
 
     /// Takes over the terms that are wanted for a task that this CPU owns and has charged.
     fn renew(&mut self, task: &Task) {
-        let before = task.weight();
-        task.terms.renew();
-        if task.weight() != before {
-            let frame = self.frame();
-            let runs = core::ptr::eq(task, self.running);
+        let (before, was_ranked) = (task.weight(), task.is_ranked());
+        let runs = core::ptr::eq(task, self.running);
+        let wanted = task.terms.take_wanted();
+        if runs && !was_ranked && wanted.is_ranked() {
+            // The policy knows it, by the terms that it had.
+            self.policy.depart(task);
+        }
+        task.terms.adopt(wanted);
+        if task.is_ranked() {
+            return;
+        }
+        let frame = self.frame();
+        if was_ranked {
+            // It's neither owed anything nor in debt.
+            displace(task, frame);
+        } else if task.weight() != before {
             self.policy.reweigh(task, before, frame, runs);
             self.load_changed = true;
         }
     }
 
     /// This CPU's virtual time, whether anything runs or not.
-    fn frame(&self) -> u64 {
+    pub(super) fn frame(&self) -> u64 {
         let waiting = self.queue.first().map(|(key, _)| key);
         let least = if self.is_idle() { waiting } else { self.virtual_time() };
         least.unwrap_or_else(|| self.policy.floor())

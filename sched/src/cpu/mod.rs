@@ -4,7 +4,8 @@
 //! The scheduler never switches, arms or sends by itself: it answers with decisions, which the kernel
 //! carries out. The files: `reschedule` (who runs next), `arrive` (tasks coming in), `wake` (tasks sent
 //! out), `control` (tasks told to go or to count otherwise), `sleep` (timers), `idle` (nothing to run), `surplus`
-//! (work for idle CPUs), `balance` (work for others), `after` (once the switch is done).
+//! (work for idle CPUs), `balance` (work for others), `ranked` and `outranked` (real-time and background tasks),
+//! `after` (once the switch is done).
 
 mod after;
 mod arrive;
@@ -12,6 +13,8 @@ mod balance;
 mod control;
 mod idle;
 mod kicks;
+mod outranked;
+mod ranked;
 mod reschedule;
 mod sleep;
 mod surplus;
@@ -27,14 +30,17 @@ pub use wake::{Rest, WakeOutcome};
 
 use alloc::boxed::Box;
 
+use crate::class::Rank;
 use crate::id::{CpuId, TaskId};
 use crate::mailbox::Mailbox;
 use crate::outbox::Outbox;
 use crate::policy::{AnyPolicy, Running};
 use crate::queue::RunQueue;
+use crate::ranks::Ranks;
 use crate::reach::Groups;
 use crate::shared::Shared;
 use crate::task::{Spec, Task};
+use crate::throttle::Throttle;
 use crate::time::Nanos;
 use crate::timers::Timers;
 use kicks::Kicks;
@@ -71,6 +77,7 @@ pub struct Cpu<'a> {
     left: (u32, Leaving),
     /// That slot's task.
     left_task: &'a Task,
+    /// The fair tasks that wait.
     queue: RunQueue,
     policy: AnyPolicy,
     timers: Timers,
@@ -99,6 +106,13 @@ pub struct Cpu<'a> {
     stale_at: Nanos,
     /// CPUs that this one still owes an interrupt.
     kicks: Kicks,
+    /// The other tasks that wait.
+    ranks: Ranks,
+    throttle: Throttle,
+    /// Up to when the current task has been charged by `ranked`.
+    rank_charged: Nanos,
+    /// The rank that this CPU showed last, while others than fair tasks are about.
+    shown: Rank,
 }
 
 impl<'a> Cpu<'a> {
@@ -134,6 +148,10 @@ impl<'a> Cpu<'a> {
             next_balance: Nanos::ZERO,
             stale_at: now,
             kicks: Kicks::new(shared.cpus()),
+            ranks: Ranks::new(shared.slots()),
+            throttle: Throttle::new(&shared.config),
+            rank_charged: now,
+            shown: Rank::IDLE,
         }
     }
 
@@ -175,15 +193,15 @@ impl<'a> Cpu<'a> {
 
     /// How many tasks wait here.
     pub fn waiting(&self) -> usize {
-        self.queue.len()
+        self.queue.len() + self.ranks.len()
     }
 
     /// The slots of the tasks that wait here, in no order: for reports and invariants.
     pub fn waiting_slots(&self) -> impl Iterator<Item = u32> + '_ {
-        self.queue.slots()
+        self.queue.slots().chain(self.ranks.slots())
     }
 
-    /// The run queue, for reports.
+    /// The run queue of fair tasks, for reports.
     pub fn queue(&self) -> &RunQueue {
         &self.queue
     }
@@ -207,6 +225,21 @@ impl<'a> Cpu<'a> {
     #[inline]
     fn task_id(&self, slot: u32) -> TaskId {
         TaskId { slot, generation: self.task(slot).state.generation() }
+    }
+
+    /// How many of the tasks that wait here may run elsewhere. A hint, as [`RunQueue::movable`].
+    fn movable(&self) -> u32 {
+        self.queue.movable() + self.ranks.movable()
+    }
+
+    /// Takes a task out that waits here. O(n).
+    fn remove_waiting(&mut self, slot: u32) {
+        let task = self.task(slot);
+        if task.is_ranked() {
+            return self.ranks.remove(slot);
+        }
+        self.queue.remove(slot);
+        self.policy.withdraw(task);
     }
 
     /// The running task and how long it has run, for the policy.

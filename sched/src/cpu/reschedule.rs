@@ -1,5 +1,6 @@
 //! Who runs next, and when to look again.
 
+use super::ranked::Admission;
 use super::{Cpu, Leaving};
 use crate::attention::Notice;
 use crate::policy::Arrival;
@@ -69,8 +70,13 @@ impl Cpu<'_> {
             self.end_poll();
         }
         self.charge_unless(idle, now);
-        self.collect(now);
-        let next = if idle { self.pop().unwrap_or(self.current) } else { self.choose(now, reason) };
+        let next = if self.collect(now) {
+            self.choose_by_rank(now, reason)
+        } else if idle {
+            self.pop().unwrap_or(self.current)
+        } else {
+            self.choose(now, reason)
+        };
         self.preempt = false;
         if next == self.current {
             self.publish_load(now);
@@ -106,14 +112,29 @@ impl Cpu<'_> {
                 self.running.state.exit();
                 self.leave(Leaving::Exiting)
             }
-            _ if !self.admits(self.running) => self.leave(Leaving::Moving),
+            _ if !self.running.terms.admit(self.id) => self.choose_on_other_terms(now, reason),
             Reason::Yield => self.give_way(now),
             _ => self.preempted(now),
         }
     }
 
+    /// The same where the running task must leave, or its terms changed.
+    #[cold]
+    #[inline(never)]
+    fn choose_on_other_terms(&mut self, now: Nanos, reason: Reason) -> u32 {
+        match self.admission(self.running) {
+            Admission::Refused => self.leave(Leaving::Moving),
+            Admission::Ranked => {
+                self.make_ranked(now);
+                self.choose_by_rank(now, reason)
+            }
+            Admission::Fair if reason == Reason::Yield => self.give_way(now),
+            Admission::Fair => self.preempted(now),
+        }
+    }
+
     #[inline]
-    fn pop(&mut self) -> Option<u32> {
+    pub(super) fn pop(&mut self) -> Option<u32> {
         if self.queue.has_choice() { self.pop_sorted() } else { self.queue.pop() }
     }
 
@@ -133,7 +154,7 @@ impl Cpu<'_> {
 
     /// The first waiting task in the running one's place, whatever their order, unless the policy forbids it.
     #[inline(always)]
-    fn give_way(&mut self, now: Nanos) -> u32 {
+    pub(super) fn give_way(&mut self, now: Nanos) -> u32 {
         if self.queue.has_choice() {
             self.policy.sort(&mut self.queue, self.tasks);
         }
@@ -147,7 +168,7 @@ impl Cpu<'_> {
 
     /// The first waiting task if it's due, else the running one.
     #[inline(never)]
-    fn preempted(&mut self, now: Nanos) -> u32 {
+    pub(super) fn preempted(&mut self, now: Nanos) -> u32 {
         let (running, urged) = (self.running(), self.preempt);
         if self.queue.is_empty() || !self.policy.is_over(running, &mut self.queue, self.tasks, urged) {
             return self.current;
@@ -185,7 +206,7 @@ impl Cpu<'_> {
     #[inline(always)]
     fn arm_after_switch(&mut self) -> Arm {
         let early = self.queue.is_empty() || self.is_armed_early();
-        if early && self.armed <= self.timers.first() { Arm::Keep } else { self.arm() }
+        if early && self.armed <= self.timers.due() { Arm::Keep } else { self.arm() }
     }
 
     /// Whether the timer is armed for before the soonest that any task of normal weight or more, chosen now,
@@ -200,12 +221,14 @@ impl Cpu<'_> {
     /// A later one is left to a spurious interrupt: it costs once a slice what it saves at every switch.
     #[inline(never)]
     fn arm(&mut self) -> Arm {
-        let deadline = self.overtaken_at().min(self.timers.first());
+        let alert = self.timers.is_alert();
+        let turn_ends = if alert { self.rank_ends_at() } else { self.overtaken_at() };
+        let deadline = turn_ends.min(self.timers.first());
         if deadline >= self.armed {
             return Arm::Keep;
         }
         self.armed = deadline;
-        if !self.is_idle() {
+        if !alert && !self.is_idle() {
             self.mailbox.attention.raise(Notice::Busy(deadline));
         }
         self.mailbox.stats.timer_writes.add(1);

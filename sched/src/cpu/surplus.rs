@@ -23,7 +23,7 @@ impl Cpu<'_> {
 
     /// Enters the set of overloaded CPUs, or makes known that a task waits here that can run where no other can.
     #[cold]
-    fn announce_surplus(&mut self, task: &Task) {
+    pub(super) fn announce_surplus(&mut self, task: &Task) {
         let reach = if self.reach == 0 { EVERYWHERE } else { self.reach | self.reached_by(task) };
         if reach == self.reach {
             return;
@@ -57,8 +57,11 @@ impl Cpu<'_> {
             self.feed_hungry(now);
         }
         if now >= self.next_balance {
+            if !self.ranks.is_empty() {
+                self.relieve_outranked(now);
+            }
             self.next_balance = now + self.shared.config.slice();
-            if self.queue.movable() > 0 { self.balance(now) } else { self.withdraw_surplus() }
+            if self.movable() > 0 { self.balance(now) } else { self.withdraw_surplus() }
         }
     }
 
@@ -73,15 +76,15 @@ impl Cpu<'_> {
     #[cold]
     fn feed_hungry(&mut self, now: Nanos) {
         let asked = self.mailbox.reach.take_question();
-        while self.queue.movable() > 0 && self.sees_hungry() {
-            let claimed = self.queue.slots().find_map(|slot| {
+        while self.movable() > 0 && self.sees_hungry() {
+            let claimed = self.ranks.slots().chain(self.queue.slots()).find_map(|slot| {
                 let task = self.task(slot);
                 Some((slot, self.shared.claim_idle(task)?))
             });
             let Some((slot, idle)) = claimed else { return self.narrow_reach(asked) };
             self.give(slot, idle, now);
         }
-        if self.queue.movable() == 0 {
+        if self.movable() == 0 {
             self.withdraw_surplus();
         } else if asked {
             // Who asked may have read that more waits here than does, just before this CPU said so.
@@ -91,7 +94,7 @@ impl Cpu<'_> {
 
     /// Publishes where what waits here may run exactly, having nothing for the idle CPUs that it might have been for.
     fn narrow_reach(&mut self, asked: bool) {
-        self.reach = self.queue.slots().fold(0, |reach, slot| reach | self.reached_by(self.task(slot)));
+        self.reach = self.waiting_slots().fold(0, |reach, slot| reach | self.reached_by(self.task(slot)));
         if self.reach == 0 {
             return self.withdraw_surplus();
         }
@@ -147,6 +150,8 @@ impl Cpu<'_> {
     /// ask each other.
     #[cold]
     pub(super) fn ask_for_work(&mut self) {
+        // Who is asked below may have lesser work.
+        self.ask_outranked();
         if let Some(victim) = self.helper(|cpu| cpu != self.id, self.shared.grouping.of(self.id)) {
             self.ask(victim);
         }

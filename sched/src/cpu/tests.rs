@@ -7,6 +7,8 @@ use crate::affinity::Affinity;
 use crate::attention::Notice;
 use crate::config::Config;
 
+mod ranked;
+
 const MS: u64 = 1_000_000;
 
 pub(super) fn spec(affinity: Affinity) -> Spec {

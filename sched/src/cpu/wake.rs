@@ -1,7 +1,9 @@
 //! Tasks sent out: woken or started, and placed on the CPU where they should run.
 
+use super::ranked::Admission;
 use super::{Arm, Cpu};
 use crate::attention::Notice;
+use crate::class::Rank;
 use crate::id::{CpuId, TaskId};
 use crate::policy::Arrival;
 use crate::state::Woken;
@@ -130,7 +132,7 @@ impl Cpu<'_> {
     /// Sends a task that this CPU owns where it should run. `idle`: whether the idle task runs here.
     #[inline(always)]
     pub(super) fn send(&mut self, slot: u32, task: &Task, idle: bool, now: Nanos) -> WakeOutcome {
-        let target = self.place(task);
+        let target = if task.is_ranked() { self.place_ranked(task) } else { self.place(task) };
         if target == self.id { self.keep(slot, task, idle, now) } else { self.post(slot, task, target, now) }
     }
 
@@ -160,8 +162,13 @@ impl Cpu<'_> {
         if why == Arrival::New {
             self.welcome(task);
         }
-        if !self.admits(task) {
-            return self.pass_on(slot, now);
+        match self.admission(task) {
+            Admission::Fair => {}
+            Admission::Ranked => {
+                self.enqueue_ranked(slot, task);
+                return WakeOutcome::Local { preempt: true };
+            }
+            Admission::Refused => return self.pass_on(slot, now),
         }
         if idle {
             self.enqueue_at_rest(slot, task, why, now);
@@ -178,7 +185,11 @@ impl Cpu<'_> {
         let target = self.shared.claim_idle(task).unwrap_or_else(|| self.some_allowed(task));
         if target == self.id {
             // No CPU of the machine is allowed: better here than nowhere.
-            self.enqueue(slot, task, Arrival::Woken, now);
+            if task.is_ranked() {
+                self.enqueue_ranked(slot, task);
+            } else {
+                self.enqueue(slot, task, Arrival::Woken, now);
+            }
             return WakeOutcome::Local { preempt: true };
         }
         self.post(slot, task, target, now)
@@ -218,6 +229,14 @@ impl Cpu<'_> {
     /// Posts a task to another CPU and decides whether that needs a kick.
     pub(super) fn post(&mut self, slot: u32, task: &Task, target: CpuId, now: Nanos) -> WakeOutcome {
         let notice = self.outboxes[target.index()].post(task, slot);
+        if let Notice::Ranked { rank, bides } = notice
+            && bides
+            && is_patient(task, rank)
+        {
+            self.mailbox.stats.kicks_outranked.add(1);
+            self.mailbox.stats.kicks_saved.add(1);
+            return WakeOutcome::Noticed;
+        }
         self.kick_unless_noticed(target, notice, now)
     }
 
@@ -225,7 +244,7 @@ impl Cpu<'_> {
     #[inline]
     pub(super) fn kick_unless_noticed(&self, target: CpuId, notice: Notice, now: Nanos) -> WakeOutcome {
         let notices = match notice {
-            Notice::Halted => false,
+            Notice::Halted | Notice::Ranked { .. } => false,
             Notice::Polling => true,
             Notice::Busy(until) => until <= now + SOON,
         };
@@ -236,6 +255,12 @@ impl Cpu<'_> {
         self.mailbox.stats.kicks_sent.add(1);
         WakeOutcome::Kick(target)
     }
+}
+
+/// Whether a task that was posted where one of `rank` runs may wait until that CPU looks by itself: it wouldn't run
+/// before, nor can another CPU be looking for it.
+fn is_patient(task: &Task, rank: Rank) -> bool {
+    task.rank() < rank && !task.is_movable()
 }
 
 #[cfg(all(test, not(loom)))]

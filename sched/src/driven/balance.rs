@@ -34,8 +34,11 @@ fn affinity(cpus: u32) -> impl Strategy<Value = Affinity> {
 }
 
 fn plans(cpus: u32, weights: Vec<u32>, tasks: usize) -> impl Strategy<Value = Vec<Plan>> {
-    let spec = (prop::sample::select(weights), affinity(cpus))
-        .prop_map(|(weight, affinity)| Spec { weight: weight * NORMAL_WEIGHT, affinity });
+    let spec = (prop::sample::select(weights), affinity(cpus)).prop_map(|(weight, affinity)| Spec {
+        weight: weight * NORMAL_WEIGHT,
+        affinity,
+        ..Spec::default()
+    });
     prop::collection::vec((0..3 * SLICE, 0..cpus as usize, spec), 1..tasks)
 }
 

@@ -82,7 +82,7 @@ proptest! {
         let config = Config { policy: PolicyKind::Eevdf, ..Config::default() };
         let shared = Shared::new(1, TASKS, config);
         let mut machine = Machine::new(&shared, 1, Idle::Halts);
-        let spec = |weight| Spec { weight, affinity: Affinity::one(CpuId(0)) };
+        let spec = |weight| Spec { weight, affinity: Affinity::one(CpuId(0)), ..Spec::default() };
         let tasks: Vec<TaskId> = weights.into_iter().map(|weight| machine.start(0, spec(weight))).collect();
         for (what, span) in acts {
             let before = machine.cpus[0].current();

@@ -41,7 +41,10 @@ fn config() -> impl Strategy<Value = Config> {
 fn specs() -> impl Strategy<Value = vec::Vec<Spec>> {
     let weight = prop::sample::select(vec![0, 1, 2, NORMAL_WEIGHT, MAX_WEIGHT - 1, MAX_WEIGHT, u32::MAX]);
     let affinity = prop_oneof![3 => Just(Affinity::ANY), 1 => Just(Affinity::range(0, 2).expect("two CPUs"))];
-    prop::collection::vec((weight, affinity).prop_map(|(weight, affinity)| Spec { weight, affinity }), 1..8)
+    prop::collection::vec(
+        (weight, affinity).prop_map(|(weight, affinity)| Spec { weight, affinity, ..Spec::default() }),
+        1..8,
+    )
 }
 
 /// No tasks of a queue are further apart than their starts may be, each behind another, which may have left since: by a

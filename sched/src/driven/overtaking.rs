@@ -31,7 +31,7 @@ fn weight() -> impl Strategy<Value = u32> {
 fn loops<'a>(shared: &'a Shared, weights: &[u32], slices: u32) -> Machine<'a> {
     let mut machine = Machine::new(shared, 1, Idle::Halts);
     for &weight in weights {
-        machine.start(0, Spec { weight, affinity: Affinity::one(CpuId(0)) });
+        machine.start(0, Spec { weight, affinity: Affinity::one(CpuId(0)), ..Spec::default() });
     }
     (0..slices).for_each(|_| _ = machine.fire(u64::MAX));
     machine

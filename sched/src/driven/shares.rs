@@ -21,7 +21,7 @@ const SLICE: f64 = 10e6;
 const BOUND: f64 = 0.01 + 1.0 / 128.0;
 
 fn spec(weight: u32) -> Spec {
-    Spec { weight, affinity: Affinity::one(CpuId(0)) }
+    Spec { weight, affinity: Affinity::one(CpuId(0)), ..Spec::default() }
 }
 
 proptest! {

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::affinity::Affinity;
+use crate::class::Class;
 use crate::cpu::{After, Arm, Cpu, Decision, Reason, Rest, WakeOutcome};
 use crate::id::{CpuId, TaskId};
 use crate::time::Nanos;
@@ -57,6 +58,12 @@ pub enum Call {
         task: TaskId,
         weight: u32,
     },
+    SetClass {
+        #[serde(skip)]
+        now: Nanos,
+        task: TaskId,
+        class: Class,
+    },
     EnterIdle {
         #[serde(skip)]
         now: Nanos,
@@ -106,6 +113,7 @@ impl Call {
             Self::CancelTimer => nothing(cpu.cancel_timer()),
             Self::SetAffinity { now, task, affinity } => Outcome::Wake(cpu.set_affinity(task, affinity, now)),
             Self::SetWeight { now, task, weight } => Outcome::Wake(cpu.set_weight(task, weight, now)),
+            Self::SetClass { now, task, class } => Outcome::Wake(cpu.set_class(task, class, now)),
             Self::EnterIdle { now } => nothing(cpu.enter_idle(now)),
             Self::EndPoll => nothing(cpu.end_poll()),
             Self::MayHalt { now } => Outcome::Halt(cpu.may_halt(now)),
@@ -123,6 +131,7 @@ impl Call {
             | Self::Start { now, .. }
             | Self::SetAffinity { now, .. }
             | Self::SetWeight { now, .. }
+            | Self::SetClass { now, .. }
             | Self::EnterIdle { now }
             | Self::MayHalt { now }
             | Self::EndHalt { now } => Some(now),

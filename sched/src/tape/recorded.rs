@@ -9,6 +9,7 @@ use super::call::{Call, Outcome};
 use super::recorder::Tape;
 use super::witness;
 use crate::affinity::Affinity;
+use crate::class::Class;
 use crate::cpu::{After, Arm, Cpu, Decision, Reason, Rest, WakeOutcome};
 use crate::id::{CpuId, TaskId};
 use crate::shared::Shared;
@@ -103,6 +104,10 @@ impl<'a> Recorded<'a> {
 
     pub fn set_weight(&mut self, task: TaskId, weight: u32, now: Nanos) -> WakeOutcome {
         answer!(self.record(Call::SetWeight { now, task, weight }), Wake)
+    }
+
+    pub fn set_class(&mut self, task: TaskId, class: Class, now: Nanos) -> WakeOutcome {
+        answer!(self.record(Call::SetClass { now, task, class }), Wake)
     }
 
     pub fn enter_idle(&mut self, now: Nanos) {

@@ -10,7 +10,7 @@ use taped::{Config, Nanos};
 /// # Errors
 /// A word that isn't one, or a value out of range.
 pub fn changed(run: Config, words: &[String]) -> Result<Config> {
-    let Config { policy, tau, hysteresis, penalty, poll } = run;
+    let Config { policy, tau, hysteresis, penalty, poll, rt_runtime, rt_period, rr_slice } = run;
     let nanos = |span: Nanos| sched::Nanos(span.0);
     let mut options = Options::default();
     options.sched = sched::Config {
@@ -19,10 +19,13 @@ pub fn changed(run: Config, words: &[String]) -> Result<Config> {
         hysteresis: nanos(hysteresis),
         penalty: nanos(penalty),
         poll: nanos(poll),
+        rt_runtime: nanos(rt_runtime),
+        rt_period: nanos(rt_period),
+        rr_slice: nanos(rr_slice),
     };
     let line = format!("{options} {}", words.join(" "));
     // The kernel's own words for a mistake.
-    let sched::Config { policy: chosen, tau, hysteresis, penalty, poll } =
+    let sched::Config { policy: chosen, tau, hysteresis, penalty, poll, rt_runtime, rt_period, rr_slice } =
         Options::parse(&line).map_err(|mistake| anyhow!("{mistake}"))?.sched;
     let nanos = |span: sched::Nanos| Nanos(span.0);
     Ok(Config {
@@ -31,6 +34,9 @@ pub fn changed(run: Config, words: &[String]) -> Result<Config> {
         hysteresis: nanos(hysteresis),
         penalty: nanos(penalty),
         poll: nanos(poll),
+        rt_runtime: nanos(rt_runtime),
+        rt_period: nanos(rt_period),
+        rr_slice: nanos(rr_slice),
     })
 }
 

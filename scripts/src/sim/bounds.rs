@@ -31,6 +31,10 @@ pub struct Bounds {
     pub steady_lag: f64,
     /// What a waiting thread may be owed of the CPU where it waits, by its weight.
     pub lag: f64,
+    /// How long real-time threads may keep a fair one waiting on a CPU.
+    pub held_up: u64,
+    /// Whether there are real-time or background threads.
+    pub ranked: bool,
 }
 
 impl Bounds {
@@ -51,7 +55,11 @@ impl Bounds {
             share: if case.machine.stall_every > 0 { 0.05 } else { 0.02 },
             steady_lag: steady_lag(case),
             slice: case.config().slice().0 as f64,
-            lag: lag(&case.config(), look),
+            // Fair threads may be kept waiting on purpose.
+            lag: if case.is_ranked() { f64::INFINITY } else { lag(&case.config(), look) },
+            // All that is granted at the end of one period, and at the begin of the next; and a stall may hide an end.
+            held_up: 2 * case.config().rt_runtime.0 + SOON + look + 4 * case.machine.stall.most,
+            ranked: case.is_ranked(),
         }
     }
 }

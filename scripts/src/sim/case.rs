@@ -65,7 +65,18 @@ impl Case {
 
     /// The scheduler's settings.
     pub fn config(&self) -> Config {
-        Config { policy: self.policy, ..Config::default() }
+        let config = Config { policy: self.policy, ..Config::default() };
+        if !self.is_ranked() {
+            return config;
+        }
+        // Short enough for a window to see many.
+        let ms = sched::Nanos::from_millis;
+        Config { rt_runtime: ms(19), rt_period: ms(20), rr_slice: ms(2), ..config }
+    }
+
+    /// Whether some of its threads are, or become, other than fair.
+    pub fn is_ranked(&self) -> bool {
+        self.threads.iter().any(Plan::is_ranked)
     }
 
     /// How long what must not last may last.

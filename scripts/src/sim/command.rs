@@ -29,6 +29,10 @@ pub struct Sim {
     #[arg(long, value_name = "N")]
     storms: Option<u64>,
 
+    /// Have real-time and background threads in the storms
+    #[arg(long)]
+    ranked: bool,
+
     /// Run loops of random weights, so many
     #[arg(long, value_name = "N", conflicts_with = "storms")]
     weights: Option<u64>,
@@ -194,6 +198,7 @@ impl Sim {
             policy: self.policy.or((!self.sweep).then_some(PolicyKind::Fair)),
             machine: self.machine().or_else(|| (!self.sweep).then(Machine::default)),
             shares: (!self.sweep).then_some(self.weights.is_some()),
+            ranked: (!self.sweep || self.ranked).then_some(self.ranked),
             plant: self.plant,
         }
     }
@@ -242,6 +247,9 @@ impl Sim {
             "plant",
             self.plant.and_then(|plant| serde_json::to_string(&plant).ok()).map(|name| name.replace('"', "")),
         );
+        if self.ranked {
+            words.push_str(" --ranked");
+        }
         if self.rough {
             words.push_str(" --rough");
         }

@@ -84,6 +84,34 @@ impl Cpus {
     }
 }
 
+/// What a thread goes before.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// What the policy decides.
+    #[default]
+    Fair,
+    /// Nothing.
+    Background,
+    /// Fair threads, and real-time ones of lower priority.
+    Fifo(u8),
+    /// The same, in turns with its equals.
+    RoundRobin(u8),
+}
+
+impl From<Class> for sched::Class {
+    /// The same as the scheduler has it; a priority out of range is the nearest within.
+    fn from(class: Class) -> Self {
+        let priority = |number: u8| sched::Priority::new(number.clamp(1, 99)).expect("it's within the range");
+        match class {
+            Class::Fair => Self::Fair,
+            Class::Background => Self::Background,
+            Class::Fifo(number) => Self::Fifo(priority(number)),
+            Class::RoundRobin(number) => Self::RoundRobin(priority(number)),
+        }
+    }
+}
+
 /// One thing that a thread does. Threads, and channels, go by their numbers.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -124,6 +152,14 @@ pub enum Step {
         /// To what.
         weight: u32,
     },
+    /// Changes a thread's class; its own if none is named.
+    Class {
+        /// Whose.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thread: Option<usize>,
+        /// To what.
+        class: Class,
+    },
     /// Ends.
     Exit,
 }
@@ -137,6 +173,9 @@ pub struct Plan {
     /// Its weight; `sched::NORMAL_WEIGHT` is one.
     #[serde(default = "normal_weight", skip_serializing_if = "is_normal")]
     pub weight: u32,
+    /// What it goes before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub class: Class,
     /// Where it may run.
     #[serde(default, skip_serializing_if = "is_default")]
     pub cpus: Cpus,
@@ -164,7 +203,14 @@ const fn is_normal(weight: &u32) -> bool {
 impl Plan {
     /// A thread of normal weight that may run anywhere and repeats `steps` for ever.
     pub fn repeat(steps: Vec<Step>) -> Self {
-        Self { weight: sched::NORMAL_WEIGHT, cpus: Cpus::Any, start: 0, steps, again_from: Some(0) }
+        Self {
+            weight: sched::NORMAL_WEIGHT,
+            class: Class::Fair,
+            cpus: Cpus::Any,
+            start: 0,
+            steps,
+            again_from: Some(0),
+        }
     }
 
     /// A thread that runs `steps` once.
@@ -192,6 +238,16 @@ impl Plan {
     #[must_use]
     pub fn on(self, cpus: Cpus) -> Self {
         Self { cpus, ..self }
+    }
+
+    /// Whether it, or a thread that it starts, is or becomes other than fair.
+    pub fn is_ranked(&self) -> bool {
+        let ranks = |step: &Step| match step {
+            Step::Class { class, .. } => *class != Class::Fair,
+            Step::Spawn(plan) => plan.is_ranked(),
+            _ => false,
+        };
+        self.class != Class::Fair || self.steps.iter().any(ranks)
     }
 
     /// The step at `at`, and where the next one is.

@@ -32,6 +32,8 @@ pub struct Series {
     pub machine: Option<Machine>,
     /// Whether cases are about shares or storms; both in turn if that isn't said.
     pub shares: Option<bool>,
+    /// Whether storms have real-time and background threads, too; both in turn if that isn't said.
+    pub ranked: Option<bool>,
     /// A fault to plant.
     pub plant: Option<Plant>,
 }
@@ -101,7 +103,8 @@ impl Series {
             let most = (*self.cpus.end()).min(SHARES_CPUS);
             fairness::random(seed, rng.usize((*self.cpus.start()).min(most)..=most))
         } else {
-            storm::storm(seed, &self.cpus)
+            let ranked = self.ranked.unwrap_or_else(|| rng.bool());
+            if ranked { storm::ranked(seed, &self.cpus) } else { storm::storm(seed, &self.cpus) }
         };
         Case { policy, machine, plant: self.plant, ..case }
     }
@@ -195,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_sweep_has_everything() {
-        let series = Series { cpus: 1..=1024, policy: None, machine: None, shares: None, plant: None };
+        let series =
+            Series { cpus: 1..=1024, policy: None, machine: None, shares: None, ranked: None, plant: None };
         let cases: Vec<Case> = (0..200).map(|seed| series.case(seed)).collect();
         let some = |wanted: &dyn Fn(&Case) -> bool| cases.iter().any(wanted);
         assert!(some(&|case| case.cpus > 512) && some(&|case| case.cpus == 1));
@@ -204,6 +208,7 @@ mod tests {
                 assert!(some(&|case| case.policy == policy && (case.machine == Machine::rough()) == rough));
             }
         }
+        assert!(some(&Case::is_ranked) && some(&|case| !case.is_ranked()));
         assert!(some(&|case| !case.expected.is_empty()) && some(&|case| case.expected.is_empty()));
         assert_eq!(cases, (0..200).map(|seed| series.case(seed)).collect::<Vec<_>>());
     }

@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use super::case::Case;
 use super::check::{Invariant, Violation};
 use super::machine::Machine;
-use super::program::{Cpus, Plan, Span, Step};
+use super::program::{Class, Cpus, Plan, Span, Step};
 
 /// More runs than this find little more.
 const MOST_RUNS: u32 = 20_000;
@@ -224,6 +224,7 @@ fn plain_plans(plan: &Plan) -> impl Iterator<Item = Plan> + '_ {
     let tries = [
         Plan { start: 0, ..plan.clone() },
         Plan { weight: sched::NORMAL_WEIGHT, ..plan.clone() },
+        Plan { class: Class::Fair, ..plan.clone() },
         Plan { cpus: Cpus::Any, ..plan.clone() },
         Plan { again_from: None, ..plan.clone() },
     ];
@@ -257,6 +258,7 @@ fn lesser(step: &Step) -> Vec<Step> {
             less.into_iter().map(|child| Step::Spawn(Box::new(child))).collect()
         }
         Step::Pin { thread: Some(_), cpus } => vec![Step::Pin { thread: None, cpus: *cpus }],
+        Step::Class { thread: Some(_), class } => vec![Step::Class { thread: None, class: *class }],
         Step::Weigh { thread, weight } if !weight.is_power_of_two() => {
             vec![Step::Weigh { thread: *thread, weight: weight.next_power_of_two() }]
         }

@@ -3,7 +3,7 @@
 use sched::{Reason, WakeOutcome};
 
 use super::plant::Plant;
-use super::program::{Cpus, Plan, Step};
+use super::program::{Class, Cpus, Plan, Step};
 use super::world::{Channel, Doing, World};
 
 /// A thread that does so many things without using CPU time is caught in a loop of the case's making.
@@ -14,6 +14,7 @@ const ENDLESS: u32 = 100;
 enum Terms {
     Cpus(Cpus),
     Weight(u32),
+    Class(Class),
 }
 
 impl World<'_> {
@@ -82,6 +83,9 @@ impl World<'_> {
             }
             Step::Weigh { thread: other, weight } => {
                 return self.control(cpu, other.unwrap_or(thread), Terms::Weight(weight));
+            }
+            Step::Class { thread: other, class } => {
+                return self.control(cpu, other.unwrap_or(thread), Terms::Class(class));
             }
             Step::Exit => {
                 self.threads[thread].doing = Doing::Gone;
@@ -197,6 +201,7 @@ impl World<'_> {
         match terms {
             Terms::Cpus(cpus) => self.threads[other].plan.cpus = cpus,
             Terms::Weight(weight) => self.threads[other].plan.weight = weight,
+            Terms::Class(class) => self.threads[other].plan.class = class,
         }
         self.checker.wishes(task.index(), self.now);
         if self.goes_wrong(Plant::ForgetControl) {
@@ -206,6 +211,7 @@ impl World<'_> {
         let outcome = match terms {
             Terms::Cpus(wanted) => scheduler.set_affinity(task, wanted.affinity(cpus), now),
             Terms::Weight(weight) => scheduler.set_weight(task, weight, now),
+            Terms::Class(class) => scheduler.set_class(task, class.into(), now),
         };
         self.trace.note(self.now, cpu, || format!("wants thread {other} to have {terms:?}: {outcome:?}"));
         self.after_wake(cpu, outcome)

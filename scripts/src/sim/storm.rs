@@ -5,19 +5,28 @@ use std::ops::RangeInclusive;
 use fastrand::Rng;
 
 use super::case::Case;
-use super::program::{Cpus, Plan, Span, Step};
+use super::program::{Class, Cpus, Plan, Span, Step};
 
 /// Threads of a large storm for each CPU; small ones have up to twice as many.
 const THREADS_A_CPU: usize = 2;
 
 /// A storm on a machine of random size, each magnitude as likely.
 pub fn storm(seed: u64, cpus: &RangeInclusive<usize>) -> Case {
+    of_classes(seed, cpus, false)
+}
+
+/// The same with real-time and background threads among the others.
+pub fn ranked(seed: u64, cpus: &RangeInclusive<usize>) -> Case {
+    of_classes(seed, cpus, true)
+}
+
+fn of_classes(seed: u64, cpus: &RangeInclusive<usize>, ranked: bool) -> Case {
     let mut rng = Rng::with_seed(seed);
     let cpus = size(&mut rng, cpus);
     let most = if cpus <= 8 { 2 * THREADS_A_CPU * cpus } else { THREADS_A_CPU * cpus };
     let threads = rng.usize(1..=most);
     let channels = threads.div_ceil(4);
-    let scene = Scene { cpus, threads, channels };
+    let scene = Scene { cpus, threads, channels, ranked };
     let plans = (0..threads).map(|_| scene.plan(&mut rng, 2)).collect();
     let window = if cpus <= 16 { 500_000_000 } else { 8_000_000_000 / cpus as u64 };
     Case { seed, window: window.max(50_000_000), ..Case::new(format!("storm on {cpus}"), cpus, plans) }
@@ -36,6 +45,7 @@ struct Scene {
     cpus: usize,
     threads: usize,
     channels: usize,
+    ranked: bool,
 }
 
 impl Scene {
@@ -48,6 +58,7 @@ impl Scene {
         let again_from = (depth == 2 && rng.u32(0..4) > 0).then_some(0);
         Plan {
             weight: weight(rng),
+            class: if self.ranked { class(rng) } else { Class::Fair },
             cpus: self.affinity(rng),
             start: rng.u64(0..20_000_000),
             steps,
@@ -56,6 +67,9 @@ impl Scene {
     }
 
     fn step(self, rng: &mut Rng, depth: u32) -> Step {
+        if self.ranked && rng.u32(0..16) == 0 {
+            return Step::Class { thread: Some(rng.usize(0..self.threads)), class: class(rng) };
+        }
         match rng.u32(0..16) {
             0..=2 => Step::Sleep(span(rng)),
             3 | 4 => Step::Yield,
@@ -87,6 +101,16 @@ impl Scene {
 fn span(rng: &mut Rng) -> Span {
     let most = 1_000 << rng.u32(0..15);
     Span { least: most / 2, most }
+}
+
+/// Half of them fair; few priorities, so that there are equals.
+fn class(rng: &mut Rng) -> Class {
+    match rng.u32(0..8) {
+        0 => Class::Background,
+        1 | 2 => Class::Fifo(rng.u8(1..=3)),
+        3 => Class::RoundRobin(rng.u8(1..=3)),
+        _ => Class::Fair,
+    }
 }
 
 fn weight(rng: &mut Rng) -> u32 {

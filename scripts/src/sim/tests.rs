@@ -123,6 +123,7 @@ fn a_failing_storm_is_shrunk() {
         policy: Some(PolicyKind::Fair),
         machine: Some(Machine::rough()),
         shares: Some(false),
+        ranked: Some(false),
         plant: Some(Plant::ForgetTimer),
     };
     let case = series.case(1);
@@ -137,7 +138,8 @@ fn a_failing_storm_is_shrunk() {
 /// A few storms of each kind; `cargo xtask test sim` runs many.
 #[test]
 fn storms_violate_nothing() {
-    let series = Series { cpus: 1..=16, policy: None, machine: None, shares: Some(false), plant: None };
+    let series =
+        Series { cpus: 1..=16, policy: None, machine: None, shares: Some(false), ranked: None, plant: None };
     let findings = series.run(series::Span { first: 1, count: 24, part: 0, parts: 1, limit: None });
     if let Some((case, violation)) = findings.failures.first() {
         panic!("{violation}\n{case}");

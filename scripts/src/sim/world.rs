@@ -217,7 +217,8 @@ impl<'a> World<'a> {
     pub fn admit(&mut self, plan: Plan, rng: Rng) -> usize {
         let slot = self.free.pop().expect("a case has slots for its threads");
         let affinity = plan.cpus.affinity(self.cpus.len());
-        let task = self.shared.create(slot, sched::Spec { weight: plan.weight, affinity }, CpuId(0));
+        let spec = sched::Spec { weight: plan.weight, class: plan.class.into(), affinity };
+        let task = self.shared.create(slot, spec, CpuId(0));
         let number = self.threads.len();
         self.tenants[slot] = Some(number);
         self.threads.push(Thread {

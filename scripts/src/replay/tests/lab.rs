@@ -169,7 +169,7 @@ impl<'a> Host<'a> {
         let affinity = if self.chance.u32(..4) == 0 { self.affinity() } else { Affinity::ANY };
         let here = self.cpu.id();
         let first = if affinity.allows(here) { here } else { affinity.first() };
-        let spec = Spec { weight: 1 << self.chance.u32(8..13), affinity };
+        let spec = Spec { weight: 1 << self.chance.u32(8..13), affinity, ..Spec::default() };
         let task = self.lab.shared.create(slot, spec, first);
         self.lab.tasks.lock().unwrap().push(task);
         let now = self.now();

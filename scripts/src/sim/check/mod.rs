@@ -8,6 +8,7 @@
 mod fairness;
 mod order;
 mod place;
+mod ranks;
 mod sweep;
 mod timers;
 mod waste;
@@ -22,6 +23,7 @@ use super::world::World;
 use fairness::Lags;
 use order::Order;
 use place::Places;
+use ranks::Ranks;
 use timers::Timers;
 use waste::Waste;
 
@@ -47,7 +49,9 @@ pub enum Invariant {
     Lag,
     /// No thread runs where one of higher priority waits.
     Priority,
-    /// A changed affinity or weight takes effect.
+    /// Real-time threads leave a part of each period to fair ones.
+    Throttle,
+    /// A changed affinity, weight or class takes effect.
     Control,
     /// All time is accounted for.
     TimeConserved,
@@ -82,11 +86,14 @@ impl Invariant {
 /// What the checks know of the world.
 pub struct Checker {
     bounds: Bounds,
+    /// At whose multiples real-time threads are granted CPU time anew.
+    period: u64,
     places: Places,
     timers: Timers,
     waste: Waste,
     order: Order,
     lags: Lags,
+    ranks: Ranks,
     /// Events until the next sweep.
     until_sweep: usize,
     /// Events between two sweeps.
@@ -106,11 +113,13 @@ impl Checker {
         let sweep_every = cpus.div_ceil(CPUS_A_SWEEP);
         Self {
             bounds: Bounds::of(case),
+            period: case.config().rt_period.0,
             places: Places::new(cpus, slots),
             timers: Timers::new(cpus),
             waste: Waste::new(cpus, slots),
             order: Order::new(cpus, slots),
             lags: Lags::new(cpus, slots),
+            ranks: Ranks::new(cpus, slots),
             until_sweep: sweep_every,
             sweep_every,
             until_sum: 1,
@@ -121,7 +130,8 @@ impl Checker {
 
     /// A CPU's timer is about to be armed for `deadline`, with so many tasks waiting there.
     pub fn arms(&mut self, cpu: usize, deadline: u64, waiting: usize) {
-        if waiting == 0 && !self.timers.is_set(cpu, deadline) {
+        let ends_a_period = self.bounds.ranked && deadline.is_multiple_of(self.period);
+        if waiting == 0 && !ends_a_period && !self.timers.is_set(cpu, deadline) {
             let found =
                 format!("cpu {cpu} arms its timer for {deadline} although no task waits or sleeps there");
             self.found.get_or_insert(Invariant::NoNeedlessTimer.violated(found));

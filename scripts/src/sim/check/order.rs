@@ -41,7 +41,7 @@ impl Order {
 impl World<'_> {
     pub(super) fn check_order(&mut self, cpu: usize) -> Result<(), Violation> {
         self.check_wishes(cpu)?;
-        if !matches!(self.promise(), Promise::Precedence) {
+        if !matches!(self.promise(), Promise::Precedence) || self.checker.bounds.ranked {
             return Ok(());
         }
         self.checker.done += 1;
@@ -91,7 +91,9 @@ impl World<'_> {
             Place::Running(cpu) | Place::Queued(cpu) => wanted.allows(sched::CpuId(cpu as u32)),
             Place::Nowhere => return Ok(()),
         };
-        if allowed && task.affinity() == wanted && task.weight() == plan.weight {
+        let class = sched::Class::from(plan.class);
+        let counts = task.class() == class && (class != sched::Class::Fair || task.weight() == plan.weight);
+        if allowed && task.affinity() == wanted && counts {
             self.checker.order.wished[slot] = None;
             if let Place::Queued(cpu) = place {
                 self.begins_to_wait(cpu, slot);

@@ -1,5 +1,7 @@
 //! Everything at once: what no single CPU's events can show.
 
+use sched::attention::Notice;
+
 use super::place::Place;
 use super::{Invariant, Violation};
 use crate::sim::world::{BOOT, Doing, Phase, World};
@@ -13,11 +15,13 @@ impl World<'_> {
         for cpu in 0..self.cpus.len() {
             self.check_attention(cpu)?;
             self.check_inversion(cpu)?;
+            self.check_held_up(cpu)?;
             let sleeper = self.first_sleeper(cpu);
             if self.cpus[cpu].pending.is_empty() {
                 self.check_overdue(cpu, sleeper)?;
             }
         }
+        self.check_ranks()?;
         let posted = self.posted()?;
         self.check_threads(&posted)?;
         self.checker.done += self.cpus.len() as u64 * 3 + self.shared.slots() as u64;
@@ -33,7 +37,9 @@ impl World<'_> {
     fn check_attention(&self, cpu: usize) -> Result<(), Violation> {
         let state = &self.cpus[cpu];
         let soon = self.local(cpu).0 + self.checker.bounds.unseen;
+        let bides = matches!(state.sched.mailbox().attention.peek(), Notice::Ranked { bides: true, .. });
         let will_look = state.kicks > 0
+            || bides
             || !state.pending.is_empty()
             || state.phase == Phase::Polling
             || state.timer.is_some_and(|(due, _)| due <= soon);

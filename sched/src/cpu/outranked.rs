@@ -1,0 +1,101 @@
+//! Real-time tasks across CPUs: none waits on one CPU while another, where it may run, runs something of lower rank.
+//!
+//! A real-time task that wakes goes to an idle CPU, or to the one that runs what is lowest. One that must wait
+//! is offered: its CPU enters the set of *outranked* ones, fences, and looks at what every other CPU runs (that's in
+//! its attention). A CPU that comes to run something lower publishes it, fences, looks at the set, and
+//! kicks who is in it, so that they look again. So one of the two sees the other.
+
+use super::Cpu;
+use crate::class::Rank;
+use crate::id::CpuId;
+use crate::sync::{Ordering, fence};
+use crate::task::Task;
+use crate::time::Nanos;
+
+impl Cpu<'_> {
+    /// Where a real-time or background task should run: where nothing does, else where what runs is lowest, else where
+    /// it ran last.
+    #[cold]
+    pub(super) fn place_ranked(&self, task: &Task) -> CpuId {
+        let last = task.cpu();
+        if !task.is_movable() || self.outboxes[last.index()].is_idle() {
+            return last;
+        }
+        let idle = if self.shared.idle.any() { self.shared.claim_idle(task) } else { None };
+        idle.or_else(|| self.lowest(task, last)).unwrap_or(last)
+    }
+
+    /// The CPU where `task` may run that runs what is lowest, if that's of lower rank; `preferred` if it's as good.
+    fn lowest(&self, task: &Task, preferred: CpuId) -> Option<CpuId> {
+        let affinity = task.affinity();
+        let cpus = (0..self.shared.cpus() as u32).map(CpuId).filter(|&cpu| affinity.allows(cpu));
+        let ranked = cpus.map(|cpu| (self.rank_on(cpu), cpu != preferred, cpu)).min()?;
+        (ranked.0 < task.rank()).then_some(ranked.2)
+    }
+
+    /// The rank of what a CPU runs, by what it says.
+    fn rank_on(&self, cpu: CpuId) -> Rank {
+        if cpu == self.id { self.running_rank() } else { self.shared.mailbox(cpu).attention.peek().rank() }
+    }
+
+    /// Makes known that a task waits here that could run elsewhere.
+    pub(super) fn offer(&mut self, task: &Task) {
+        if !task.is_movable() {
+            return;
+        }
+        self.announce_surplus(task);
+        if may_be_relieved(task) {
+            self.shared.outranked.insert(self.id);
+            // Pairs with the fence in `ask_outranked`: either that CPU sees this one outranked, or this one sees what
+            // that one runs when it next shares.
+            fence(Ordering::SeqCst);
+            self.next_balance = Nanos::ZERO;
+        }
+    }
+
+    /// Sends real-time tasks that wait here to CPUs that run something lower: one to each, as it's not known of a CPU
+    /// what others send it.
+    #[cold]
+    pub(super) fn relieve_outranked(&mut self, now: Nanos) {
+        for target in (0..self.shared.cpus() as u32).map(CpuId) {
+            if target != self.id
+                && let Some(slot) = self.first_outranking(target)
+            {
+                self.give(slot, target, now);
+            }
+        }
+        if !self.ranks.slots().any(|slot| may_be_relieved(self.task(slot))) {
+            self.shared.outranked.remove(self.id);
+        }
+    }
+
+    /// The first of the real-time tasks that wait here which should run on `target`.
+    fn first_outranking(&self, target: CpuId) -> Option<u32> {
+        let rank = self.rank_on(target);
+        let fits = |slot: u32| {
+            let task = self.task(slot);
+            may_be_relieved(task) && task.rank() > rank && task.affinity().allows(target)
+        };
+        let keys = self.ranks.keys().filter(|&(slot, _)| fits(slot));
+        keys.min_by_key(|&(_, key)| key).map(|(slot, _)| slot)
+    }
+
+    /// Kicks CPUs where real-time tasks wait, since this one comes to run something of lower rank than before, or
+    /// nothing. The caller has published that, and a fence followed that pairs with the one in `offer`.
+    pub(super) fn ask_outranked(&mut self) {
+        if !self.shared.outranked.any() {
+            return;
+        }
+        let _ = self.shared.outranked.find(|cpu| {
+            if cpu != self.id {
+                self.mailbox.stats.kicks_sent.add(1);
+                self.kicks.insert(cpu);
+            }
+            false
+        });
+    }
+}
+
+fn may_be_relieved(task: &Task) -> bool {
+    task.is_movable() && task.rank().is_real_time()
+}

@@ -1,0 +1,286 @@
+//! Real-time and background tasks, on one CPU and on two.
+
+use std::vec::Vec;
+
+use super::{MS, run};
+use crate::class::{Class, Priority};
+use crate::{Affinity, Config, Cpu, CpuId, Nanos, Next, Reason, Shared, Spec, TaskId, WakeOutcome};
+
+fn fifo(number: u8) -> Class {
+    Class::Fifo(Priority::new(number).unwrap())
+}
+
+fn turns(number: u8) -> Class {
+    Class::RoundRobin(Priority::new(number).unwrap())
+}
+
+/// Starts a task of each class on CPU 0, pinned or not, without a look.
+fn start(cpu: &mut Cpu<'_>, classes: &[Class], affinity: Affinity, from: usize) -> Vec<TaskId> {
+    let shared = cpu.shared();
+    let create = |(number, &class): (usize, &Class)| {
+        shared.create(from + number, Spec { class, affinity, ..Spec::default() }, cpu.id())
+    };
+    let tasks: Vec<TaskId> = classes.iter().enumerate().map(create).collect();
+    for &task in &tasks {
+        let _ = cpu.start(task, Nanos(0));
+    }
+    tasks
+}
+
+fn one(config: Config) -> Shared {
+    Shared::new(1, 8, config)
+}
+
+/// Who runs until `end`, by the timer, and for how long in all: by task, in nanoseconds.
+fn run_until(cpu: &mut Cpu<'_>, tasks: &[TaskId], end: u64) -> Vec<u64> {
+    while cpu.armed().0 <= end {
+        let now = cpu.armed().0;
+        cpu.timer_fired();
+        let _ = run(cpu, now, Reason::Preempt);
+    }
+    let used = |&task: &TaskId| cpu.shared().cpu_time(task, Nanos(end)).unwrap().0;
+    tasks.iter().map(used).collect()
+}
+
+#[test]
+fn the_highest_priority_runs_and_the_rest_in_order() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let classes = [Class::Background, Class::Fair, fifo(1), fifo(50), fifo(50)];
+    let tasks = start(&mut cpu, &classes, Affinity::ANY, 1);
+    let mut order = Vec::new();
+    let mut reason = Reason::Preempt;
+    while run(&mut cpu, 10, reason).0.next != Next::Stay && !cpu.is_idle() {
+        order.push(cpu.current());
+        reason = Reason::Exit;
+    }
+    assert_eq!(order, [tasks[3], tasks[4], tasks[2], tasks[1], tasks[0]]);
+}
+
+#[test]
+fn a_preempted_task_is_the_first_of_its_priority_and_one_that_yields_the_last() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[fifo(5), fifo(5), fifo(9)], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    assert_eq!(cpu.current(), tasks[2]);
+    let _ = run(&mut cpu, 10, Reason::Block);
+    assert_eq!(cpu.current(), tasks[0]);
+    assert_eq!(cpu.wake_at_once(tasks[2], Nanos(20)), WakeOutcome::Local { preempt: true });
+    let _ = run(&mut cpu, 20, Reason::Preempt);
+    assert_eq!(cpu.current(), tasks[2], "more goes first, at once");
+    let _ = run(&mut cpu, 30, Reason::Block);
+    assert_eq!(cpu.current(), tasks[0], "it goes on before its equal");
+    let _ = run(&mut cpu, 40, Reason::Yield);
+    assert_eq!(cpu.current(), tasks[1]);
+    let _ = run(&mut cpu, 50, Reason::Yield);
+    assert_eq!(cpu.current(), tasks[0]);
+    assert_eq!(cpu.armed(), Nanos::NEVER, "first in, first out needs no timer");
+}
+
+#[test]
+fn a_yield_never_gives_way_to_a_lower_priority() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[fifo(5), fifo(4), Class::Fair], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let (decision, _) = run(&mut cpu, MS, Reason::Yield);
+    assert_eq!((decision.next, cpu.current()), (Next::Stay, tasks[0]));
+}
+
+#[test]
+fn equals_in_turns_get_equal_slices() {
+    let shared = one(Config { rr_slice: Nanos(10 * MS), ..Config::default() });
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[turns(5), turns(5), turns(5), turns(4)], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let used = run_until(&mut cpu, &tasks, 300 * MS);
+    assert_eq!(used, [100 * MS, 100 * MS, 100 * MS, 0]);
+}
+
+/// A turn that a higher priority interrupts goes on where it was.
+#[test]
+fn a_turn_outlasts_a_preemption() {
+    let shared = one(Config { rr_slice: Nanos(10 * MS), ..Config::default() });
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[turns(5), turns(5), fifo(9)], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let _ = run(&mut cpu, 0, Reason::Block);
+    let _ = cpu.wake_at_once(tasks[2], Nanos(4 * MS));
+    let _ = run(&mut cpu, 4 * MS, Reason::Preempt);
+    let _ = run(&mut cpu, 6 * MS, Reason::Block);
+    assert_eq!((cpu.current(), cpu.armed()), (tasks[0], Nanos(10 * MS)));
+    let used = run_until(&mut cpu, &tasks, 11 * MS);
+    assert_eq!((used[0], cpu.current()), (9 * MS, tasks[0]), "the early interrupt was of the armed timer");
+    let used = run_until(&mut cpu, &tasks, 22 * MS - 1);
+    assert_eq!((used[0], cpu.current()), (10 * MS, tasks[1]));
+}
+
+#[test]
+fn a_runaway_leaves_a_twentieth_to_the_fair() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[fifo(99), Class::Fair, Class::Fair], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let used = run_until(&mut cpu, &tasks, 10_000 * MS);
+    assert_eq!(used[0], 9_500 * MS);
+    assert!(used[1].abs_diff(used[2]) <= 10 * MS, "{used:?}");
+}
+
+#[test]
+fn a_runaway_that_nobody_waits_for_is_not_held() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[fifo(99), Class::Background], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    assert_eq!(cpu.armed(), Nanos::NEVER, "nothing to decide, no timer");
+    let _ = run(&mut cpu, 5_000 * MS, Reason::Preempt);
+    assert_eq!(cpu.current(), tasks[0]);
+}
+
+/// A fair task that comes when all is used up runs at once, and until the period ends.
+#[test]
+fn who_comes_late_in_a_period_runs_at_once() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[fifo(99), Class::Fair], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    assert_eq!((cpu.current(), cpu.armed()), (tasks[0], Nanos(950 * MS)));
+    cpu.timer_fired();
+    let _ = run(&mut cpu, 950 * MS, Reason::Preempt);
+    assert_eq!((cpu.current(), cpu.armed()), (tasks[1], Nanos(1_000 * MS)));
+    cpu.timer_fired();
+    let _ = run(&mut cpu, 1_000 * MS, Reason::Preempt);
+    assert_eq!(cpu.current(), tasks[0]);
+}
+
+#[test]
+fn background_tasks_run_only_where_nothing_else_would() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[Class::Background, Class::Background, Class::Fair], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let used = run_until(&mut cpu, &tasks, 100 * MS);
+    assert_eq!((used, cpu.armed()), (std::vec![0, 0, 100 * MS], Nanos::NEVER));
+    let _ = run(&mut cpu, 100 * MS, Reason::Block);
+    let used = run_until(&mut cpu, &tasks, 200 * MS);
+    assert_eq!(used, [50 * MS, 50 * MS, 100 * MS]);
+    let outcome = cpu.wake_at_once(tasks[2], Nanos(200 * MS));
+    assert_eq!(outcome, WakeOutcome::Local { preempt: true });
+    let _ = run(&mut cpu, 200 * MS, Reason::Preempt);
+    assert_eq!(cpu.current(), tasks[2]);
+}
+
+#[test]
+fn the_class_changes_while_a_task_runs_waits_or_blocks() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[Class::Fair, Class::Fair], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let (running, waiting) = (cpu.current(), if cpu.current() == tasks[0] { tasks[1] } else { tasks[0] });
+    assert_eq!(cpu.set_class(waiting, fifo(3), Nanos(MS)), WakeOutcome::Local { preempt: true });
+    let _ = run(&mut cpu, MS, Reason::Preempt);
+    assert_eq!(cpu.current(), waiting);
+    let _ = cpu.set_class(running, fifo(4), Nanos(2 * MS));
+    let _ = run(&mut cpu, 2 * MS, Reason::Preempt);
+    assert_eq!(cpu.current(), running);
+    let _ = cpu.set_class(running, Class::Fair, Nanos(3 * MS));
+    let _ = run(&mut cpu, 3 * MS, Reason::Preempt);
+    assert_eq!(cpu.current(), waiting);
+    let _ = run(&mut cpu, 4 * MS, Reason::Block);
+    let _ = cpu.set_class(waiting, Class::Background, Nanos(5 * MS));
+    let _ = cpu.wake_at_once(waiting, Nanos(5 * MS));
+    let _ = run(&mut cpu, 5 * MS, Reason::Preempt);
+    assert_eq!(cpu.current(), running);
+    let _ = cpu.set_class(waiting, Class::Fair, Nanos(6 * MS));
+    let _ = run(&mut cpu, 6 * MS, Reason::Preempt);
+    let before = run_until(&mut cpu, &tasks, 6 * MS);
+    let after = run_until(&mut cpu, &tasks, 206 * MS);
+    let got: Vec<u64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
+    assert!(got.iter().all(|&got| got.abs_diff(100 * MS) <= 10 * MS), "fair again, from now on: {got:?}");
+}
+
+fn two(shared: &Shared) -> [Cpu<'_>; 2] {
+    [0, 1].map(|id| Cpu::new(shared, CpuId(id), Nanos(0)))
+}
+
+/// CPU 0 runs a task of priority 9, and a fair loop runs on CPU 1.
+fn busy(shared: &Shared) -> ([Cpu<'_>; 2], TaskId) {
+    let [mut zero, mut one] = two(shared);
+    let high = start(&mut zero, &[fifo(9)], Affinity::one(CpuId(0)), 2)[0];
+    let _ = start(&mut one, &[Class::Fair], Affinity::one(CpuId(1)), 3);
+    let _ = (run(&mut zero, 0, Reason::Preempt), run(&mut one, 0, Reason::Preempt));
+    ([zero, one], high)
+}
+
+#[test]
+fn a_real_time_task_that_wakes_goes_to_the_cpu_that_runs_the_lowest() {
+    let shared = Shared::new(2, 8, Config::default());
+    let ([mut zero, mut one], _) = busy(&shared);
+    let task = shared.create(5, Spec { class: fifo(3), ..Spec::default() }, CpuId(0));
+    assert_eq!(zero.start(task, Nanos(MS)), WakeOutcome::Kick(CpuId(1)));
+    let _ = run(&mut one, MS, Reason::Preempt);
+    assert_eq!(one.current(), task);
+}
+
+#[test]
+fn a_preempted_real_time_task_moves_to_where_something_lower_runs() {
+    let shared = Shared::new(2, 8, Config::default());
+    let [mut zero, mut one] = two(&shared);
+    let low = start(&mut zero, &[fifo(3)], Affinity::ANY, 2)[0];
+    let _ = run(&mut zero, 0, Reason::Preempt);
+    let _ = start(&mut one, &[Class::Fair], Affinity::one(CpuId(1)), 3);
+    let _ = run(&mut one, 0, Reason::Preempt);
+    let high = start(&mut zero, &[fifo(9)], Affinity::one(CpuId(0)), 4)[0];
+    let _ = run(&mut zero, MS, Reason::Preempt);
+    assert_eq!((zero.current(), zero.take_kick()), (high, Some(CpuId(1))));
+    let _ = run(&mut one, MS, Reason::Preempt);
+    assert_eq!(one.current(), low);
+}
+
+/// Catches: a CPU that comes to run something lower and doesn't ask.
+#[test]
+fn who_comes_to_run_something_lower_takes_over_what_waits_elsewhere() {
+    let shared = Shared::new(2, 8, Config::default());
+    let [mut zero, mut one] = two(&shared);
+    let _ = start(&mut zero, &[fifo(9)], Affinity::one(CpuId(0)), 2);
+    let other = start(&mut one, &[fifo(9), Class::Fair], Affinity::one(CpuId(1)), 3);
+    let _ = (run(&mut zero, 0, Reason::Preempt), run(&mut one, 0, Reason::Preempt));
+    let task = start(&mut zero, &[fifo(3)], Affinity::ANY, 6)[0];
+    let _ = run(&mut zero, MS, Reason::Preempt);
+    assert_eq!((zero.waiting(), zero.take_kick()), (1, None), "no CPU runs anything lower");
+    let _ = run(&mut one, 2 * MS, Reason::Block);
+    assert_eq!((one.current(), one.take_kick()), (other[1], Some(CpuId(0))));
+    let _ = run(&mut zero, 2 * MS, Reason::Preempt);
+    assert_eq!(zero.take_kick(), Some(CpuId(1)));
+    let _ = run(&mut one, 2 * MS, Reason::Preempt);
+    assert_eq!(one.current(), task);
+}
+
+/// A pinned task of lower rank is posted without an interrupt, and seen when the real-time one blocks.
+#[test]
+fn what_would_not_run_is_not_announced() {
+    let shared = Shared::new(2, 8, Config { rt_runtime: Nanos(1_000 * MS), ..Config::default() });
+    let ([mut zero, mut one], high) = busy(&shared);
+    let pinned = Spec { affinity: Affinity::one(CpuId(0)), ..Spec::default() };
+    let fair = shared.create(5, pinned, CpuId(0));
+    assert_eq!(one.start(fair, Nanos(MS)), WakeOutcome::Noticed);
+    assert_eq!(shared.mailbox(CpuId(1)).stats.kicks_outranked.get(), 1);
+    assert_eq!(zero.current(), high);
+    let _ = run(&mut zero, 2 * MS, Reason::Block);
+    assert_eq!(zero.current(), fair);
+    let higher = shared.create(6, Spec { class: fifo(10), ..pinned }, CpuId(0));
+    assert_eq!(one.start(higher, Nanos(3 * MS)), WakeOutcome::Kick(CpuId(0)));
+}
+
+/// With a throttle the first fair task must be known, or nothing would hold the runaway.
+#[test]
+fn the_first_fair_task_beside_a_throttled_one_is_announced_and_the_next_is_not() {
+    let shared = Shared::new(2, 8, Config::default());
+    let ([mut zero, mut one], _) = busy(&shared);
+    let pinned = Spec { affinity: Affinity::one(CpuId(0)), ..Spec::default() };
+    assert_eq!(one.start(shared.create(5, pinned, CpuId(0)), Nanos(MS)), WakeOutcome::Kick(CpuId(0)));
+    let _ = run(&mut zero, MS, Reason::Preempt);
+    assert_eq!(zero.armed(), Nanos(950 * MS));
+    assert_eq!(one.start(shared.create(6, pinned, CpuId(0)), Nanos(MS)), WakeOutcome::Noticed);
+}
