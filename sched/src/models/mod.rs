@@ -40,6 +40,7 @@ mod primitives_shared;
 mod primitives_timed;
 mod pull;
 mod questions;
+mod ranks;
 mod scene;
 mod sets;
 mod stack;

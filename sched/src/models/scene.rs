@@ -7,6 +7,7 @@ use loom::thread;
 
 use super::machine::{Host, Machine};
 use crate::affinity::Affinity;
+use crate::class::Class;
 use crate::cpu::Reason;
 use crate::id::{CpuId, TaskId};
 use crate::sync::Owned;
@@ -73,7 +74,12 @@ impl Scene {
 
 /// Starts a task on `host`'s CPU, where it then runs.
 pub fn start(host: &mut Host<'_>, slot: usize, affinity: Affinity) -> TaskId {
-    let spec = Spec { affinity, ..Spec::default() };
+    start_as(host, slot, Class::Fair, affinity)
+}
+
+/// The same of a class.
+pub fn start_as(host: &mut Host<'_>, slot: usize, class: Class, affinity: Affinity) -> TaskId {
+    let spec = Spec { class, affinity, ..Spec::default() };
     let task = host.machine.shared.create(slot, spec, host.cpu.id());
     let outcome = host.cpu.start(task, host.now);
     host.follow(outcome);
