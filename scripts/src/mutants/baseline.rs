@@ -12,7 +12,7 @@ use super::mutant::Mutant;
 use super::trial::{Site, Verdict};
 
 /// What a check may take beyond three times what it takes without a fault: the machine may be busy.
-const SPARE: Duration = Duration::from_secs(60);
+const SPARE: Duration = Duration::from_mins(1);
 
 /// How long each check may take, as far as it has been run without a fault.
 #[derive(Default)]

@@ -20,6 +20,7 @@ use crate::style::{BAD, GOOD, paint};
 
 /// `sim`.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Sim {
     /// Of the fairness cases, or the regressions, only those whose name contains this
     #[arg(value_name = "CASE", default_value = "")]

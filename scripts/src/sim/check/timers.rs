@@ -87,7 +87,7 @@ impl World<'_> {
         }
         // One that isn't fair takes turns with equals only, which is checked by who waits for how long.
         let fair = self.shared.task(state.sched.current_slot()).class() == sched::Class::Fair;
-        let waits = fair && state.sched.queue().len() > 0;
+        let waits = fair && !state.sched.queue().is_empty();
         let needs = state.phase == Phase::Running && waits && self.takes_turns();
         if needs && armed == Nanos::NEVER {
             return violated(format!("cpu {cpu} has a task waiting and no timer armed"));
