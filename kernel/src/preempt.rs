@@ -1,31 +1,49 @@
-//! Keeping the running thread on its CPU for a few instructions.
-
-use core::marker::PhantomData;
+//! Keeping the running thread on its CPU: for a few instructions, or for as long as it likes.
+//!
+//! How guards and per-CPU variables keep from being misused is `sched`'s [`primitives::PreemptGuard`] and
+//! [`primitives::PerCpu`].
 
 use arch::percpu;
+use sched::primitives::{self, Preemption};
 
 use crate::dispatch;
 
-/// While it lives, the thread isn't switched away. An interrupt that wants to sets a bit, and the drop that
-/// brings the count to zero reschedules.
-///
-/// Not `Send`: it must be dropped on the CPU where it was made.
-pub struct PreemptGuard(PhantomData<*const ()>);
+/// This machine's CPUs.
+#[derive(Debug)]
+pub struct Cpus;
 
-impl PreemptGuard {
-    /// Turns preemption off, one level deeper.
+impl Preemption for Cpus {
     #[inline]
-    pub fn new() -> Self {
+    fn disable() {
         percpu::preempt_disable();
-        Self(PhantomData)
+    }
+
+    #[inline]
+    fn enable() {
+        enable();
+    }
+
+    #[inline]
+    fn cpu() -> usize {
+        percpu::index() as usize
     }
 }
 
-impl Drop for PreemptGuard {
-    #[inline]
-    fn drop(&mut self) {
-        enable();
-    }
+/// While it lives, the thread isn't switched away.
+pub type PreemptGuard = primitives::PreemptGuard<Cpus>;
+
+/// A variable of which each CPU has its own. [`per_cpu!`](crate::per_cpu) declares one.
+pub type PerCpu<T> = primitives::PerCpu<T, { percpu::MAX_CPUS }>;
+
+/// Declares static variables of which each CPU has its own:
+/// `per_cpu! { static HITS: AtomicU64 = AtomicU64::new(0); }`.
+#[macro_export]
+macro_rules! per_cpu {
+    ($($(#[$doc:meta])* $vis:vis static $name:ident: $type:ty = $value:expr;)+) => {
+        $($(#[$doc])* $vis static $name: $crate::preempt::PerCpu<$type> = $crate::preempt::PerCpu::new(
+            [const { crossbeam_utils::CachePadded::new($value) }; arch::percpu::MAX_CPUS],
+        );)+
+    };
 }
 
 /// Undoes one `percpu::preempt_disable`, and reschedules if that was the last one and somebody asked for it.

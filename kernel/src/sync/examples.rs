@@ -11,6 +11,8 @@ use super::mpsc::{self, TryRecvError};
 use super::{
     Barrier, Condvar, LazyLock, Mutex, OnceLock, ReentrantLock, Refusal, RwLock, Semaphore, WaitQueue,
 };
+use crate::per_cpu;
+use crate::preempt::PreemptGuard;
 use crate::thread::{self, Builder, JoinHandle};
 
 /// All of them, by name.
@@ -26,6 +28,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("queue", queue),
     ("channel", channel),
     ("rendezvous", rendezvous),
+    ("percpu", percpu),
 ];
 
 const MS: Nanos = Nanos::from_millis(1);
@@ -207,4 +210,27 @@ fn rendezvous() {
     assert_eq!(server.join(), Ok(2));
     // ANCHOR_END: rendezvous
     assert!(sender.send_timeout(3, MS).is_err());
+}
+
+fn percpu() {
+    // ANCHOR: percpu
+    per_cpu! {
+        /// How often something happened, by CPU.
+        static HITS: AtomicU32 = AtomicU32::new(0);
+    }
+
+    let count = || {
+        for _ in 0..1000 {
+            let here = PreemptGuard::new();
+            let mine = HITS.get(&here);
+            // No read-modify-write: nobody else writes to this CPU's own while the guard lives.
+            mine.store(mine.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            // `mine` ends before `here` does, or this wouldn't compile.
+        }
+    };
+    let counters: Vec<_> = (0..4).map(|_| spawn(count)).collect();
+    counters.into_iter().for_each(JoinHandle::join);
+    let sum: u32 = HITS.iter().map(|hits| hits.load(Ordering::Relaxed)).sum();
+    assert_eq!(sum % 4000, 0);
+    // ANCHOR_END: percpu
 }

@@ -16,6 +16,7 @@ mod channel;
 mod completion;
 mod condvar;
 mod gate;
+mod guard;
 mod list;
 mod mutex;
 mod once;
@@ -31,6 +32,7 @@ pub use completion::Completion;
 pub use condvar::Condvar;
 #[cfg(all(test, loom))]
 pub(crate) use gate::Gate;
+pub use guard::{PerCpu, PreemptGuard, Preemption};
 pub use mutex::Mutex;
 pub use once::Once;
 pub use queue::WaitQueue;
