@@ -1,7 +1,7 @@
 //! Models: loom runs the scheduler's own code in every order of events that a weak memory allows.
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test -p sched --release models -- --nocapture 2>/dev/null
+//! RUSTFLAGS="--cfg loom" cargo test -p sched --profile models models -- --nocapture 2>/dev/null
 //! ```
 //!
 //! Each model says which mutation of the code it has been seen to catch. Where the doc says *race*, the order of
@@ -11,7 +11,7 @@
 //! `LOOM_UNBOUNDED=1` removes it. Some have more orders than anyone can wait for, so give a model some seconds then:
 //!
 //! ```text
-//! LOOM_UNBOUNDED=1 LOOM_MAX_DURATION=900 RUSTFLAGS="--cfg loom" cargo test -p sched --release models -- --nocapture 2>/dev/null
+//! LOOM_UNBOUNDED=1 LOOM_MAX_DURATION=900 RUSTFLAGS="--cfg loom" cargo test -p sched --profile models models -- --nocapture 2>/dev/null
 //! ```
 //!
 //! Each prints how many executions it took, in what time, and whether that was all.

@@ -20,7 +20,7 @@ const LOW: Class = Class::Fifo(Priority::LOWEST);
 /// before it shows what it runs, `relieve_outranked` not called for a kick.
 #[test]
 fn no_real_time_task_waits_while_another_cpu_runs_a_fair_one() {
-    explore(2, || {
+    explore(1, || {
         let scene = Scene::new(2, 4);
         let one = Affinity::one(CpuId(1));
         let other = scene.spawn_after(
@@ -39,6 +39,36 @@ fn no_real_time_task_waits_while_another_cpu_runs_a_fair_one() {
         start_as(&mut host, 4, HIGH, Affinity::one(CpuId(0)));
         thread::yield_now();
         start_as(&mut host, 5, LOW, Affinity::ANY);
+        host.serve(|host| host.wait());
+        other.join().unwrap();
+    });
+}
+
+/// CPU 1 runs a real-time task that blocks, beside a fair loop; a second fair loop is posted there, which needs no kick
+/// while the real-time one runs. In the end CPU 1 knows of it.
+///
+/// Catches: `attend` that doesn't lower what the CPU says of itself, or does so after its last look.
+#[test]
+fn what_comes_unannounced_is_seen_once_the_real_time_task_is_gone() {
+    explore(2, || {
+        let scene = Scene::new(2, 4);
+        let one = Affinity::one(CpuId(1));
+        let other = scene.spawn_after(
+            1,
+            move |_, host| {
+                start(host, 2, one);
+                start(host, 3, one);
+                start_as(host, 4, HIGH, one);
+            },
+            |_, host| match (host.cpu.current_slot(), host.cpu.waiting()) {
+                (4, _) => host.step(Reason::Block),
+                (_, 2) => host.machine.finish(),
+                _ => host.wait(),
+            },
+        );
+        let mut host = Host::new(&scene.machine, 0, NOW);
+        thread::yield_now();
+        start(&mut host, 5, one);
         host.serve(|host| host.wait());
         other.join().unwrap();
     });

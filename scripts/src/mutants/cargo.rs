@@ -81,7 +81,7 @@ fn command(check: &Check) -> Command {
     match check {
         Check::Unit(tests) => command.args(["test", "--no-run"]).args(of(tests)),
         Check::Loom(tests) => {
-            command.envs(host::LOOM).args(["test", "--no-run", "--release"]).args(of(tests))
+            command.envs(host::LOOM).args(["test", "--no-run", "--profile", "models"]).args(of(tests))
         }
         Check::Sim(_) => command.args(["build", "--package", "xtask"]),
         Check::Boot(_) => command.args(["build", "--release", "--package", "kernel"]),

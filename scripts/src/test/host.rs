@@ -84,7 +84,7 @@ pub const LOOM: [(&str, &str); 3] = [
 fn models() -> Step {
     let mut command = cargo();
     command
-        .args(["test", "--quiet", "--package", "sched", "--release", "--tests"])
+        .args(["test", "--quiet", "--package", "sched", "--profile", "models", "--tests"])
         .arg("--target-dir")
         .arg(place::target().join("loom"))
         .env("RUST_BACKTRACE", "0")
