@@ -89,6 +89,26 @@ fn a_yield_never_gives_way_to_a_lower_priority() {
 }
 
 #[test]
+fn a_yield_never_gives_way_to_a_fair_task() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[fifo(1), Class::Fair], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let (decision, _) = run(&mut cpu, MS, Reason::Yield);
+    assert_eq!((decision.next, cpu.current()), (Next::Stay, tasks[0]));
+}
+
+#[test]
+fn first_in_first_out_has_no_turns() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[fifo(5), fifo(5)], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let (decision, _) = run(&mut cpu, 500 * MS, Reason::Preempt);
+    assert_eq!((decision.next, cpu.current()), (Next::Stay, tasks[0]));
+}
+
+#[test]
 fn equals_in_turns_get_equal_slices() {
     let shared = one(Config { rr_slice: Nanos(10 * MS), ..Config::default() });
     let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
