@@ -29,6 +29,8 @@ pub struct Mailbox {
     pub load: CachePadded<Load>,
     /// Where what waits here may run, while this CPU is overloaded.
     pub reach: CachePadded<Reach>,
+    /// The rank of the first real-time task that waits here, while this CPU is in the set of outranked ones. A hint.
+    pub waiting_rank: CachePadded<Owned>,
     /// What reports read.
     pub stats: CachePadded<Stats>,
 }
@@ -43,6 +45,7 @@ impl Mailbox {
             news: CachePadded::default(),
             load: CachePadded::default(),
             reach: CachePadded::default(),
+            waiting_rank: CachePadded::new(Owned::new(0)),
             stats: CachePadded::default(),
         }
     }

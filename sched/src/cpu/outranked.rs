@@ -12,6 +12,9 @@ use crate::sync::{Ordering, fence};
 use crate::task::Task;
 use crate::time::Nanos;
 
+/// So many outranked CPUs are asked at a time.
+const ASKED: usize = 4;
+
 impl Cpu<'_> {
     /// Where a real-time or background task should run: where nothing does, else where what runs is lowest, else where
     /// it ran last.
@@ -45,6 +48,7 @@ impl Cpu<'_> {
         }
         self.announce_surplus(task);
         if may_be_relieved(task) {
+            self.show_waiting();
             self.shared.outranked.insert(self.id);
             // Pairs with the fence in `ask_outranked`: either that CPU sees this one outranked, or this one sees what
             // that one runs when it next shares.
@@ -64,6 +68,7 @@ impl Cpu<'_> {
                 self.give(slot, target, now);
             }
         }
+        self.show_waiting();
         if !self.ranks.slots().any(|slot| may_be_relieved(self.task(slot))) {
             self.shared.outranked.remove(self.id);
         }
@@ -82,17 +87,38 @@ impl Cpu<'_> {
 
     /// Kicks CPUs where real-time tasks wait, since this one comes to run something of lower rank than before, or
     /// nothing. The caller has published that, and a fence followed that pairs with the one in `offer`.
+    ///
+    /// Not all of them: on a large machine each would be asked by all others, and none would get anything done. The next
+    /// ones by number are, so that not everyone asks the same.
     pub(super) fn ask_outranked(&mut self) {
         if !self.shared.outranked.any() {
             return;
         }
-        let _ = self.shared.outranked.find(|cpu| {
-            if cpu != self.id {
-                self.mailbox.stats.kicks_sent.add(1);
-                self.kicks.insert(cpu);
-            }
-            false
-        });
+        let rank = if self.is_idle() { Rank::IDLE } else { self.shown };
+        let mut left = ASKED;
+        for above in [true, false] {
+            let _ = self.shared.outranked.find(|cpu| {
+                if left > 0 && cpu != self.id && (cpu > self.id) == above && self.may_relieve(cpu, rank) {
+                    self.mailbox.stats.kicks_sent.add(1);
+                    self.kicks.insert(cpu);
+                    left -= 1;
+                }
+                left == 0
+            });
+        }
+    }
+
+    /// Whether what waits on an outranked CPU may be more than `rank`, and may run here.
+    fn may_relieve(&self, cpu: CpuId, rank: Rank) -> bool {
+        let mailbox = self.shared.mailbox(cpu);
+        mailbox.waiting_rank.get() > u64::from(rank.0)
+            && mailbox.reach.touches(self.shared.grouping.of(self.id))
+    }
+
+    /// Publishes what waits here at most.
+    fn show_waiting(&self) {
+        let rank = self.ranks.first().map_or(0, |rank| rank.0);
+        self.mailbox.waiting_rank.set(rank.into());
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Bounds {
     pub steady_lag: f64,
     /// What a waiting thread may be owed of the CPU where it waits, by its weight.
     pub lag: f64,
+    /// How long a real-time thread may wait while something lower runs where it may.
+    pub outranked: u64,
     /// How long real-time threads may keep a fair one waiting on a CPU.
     pub held_up: u64,
     /// Whether there are real-time or background threads.
@@ -57,6 +59,9 @@ impl Bounds {
             slice: case.config().slice().0 as f64,
             // Fair threads may be kept waiting on purpose.
             lag: if case.is_ranked() { f64::INFINITY } else { lag(&case.config(), look) },
+            // Asked and given as a thread that waits is. On a large machine only the next few are asked, and one that
+            // isn't waits for its own CPU's next decision.
+            outranked: if case.cpus <= 64 { waste(&case.machine, look) } else { u64::MAX },
             // All that is granted at the end of one period, and at the begin of the next; and a stall may hide an end.
             held_up: 2 * case.config().rt_runtime.0 + SOON + look + 4 * case.machine.stall.most,
             ranked: case.is_ranked(),

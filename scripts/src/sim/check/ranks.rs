@@ -35,7 +35,7 @@ impl World<'_> {
             let since = &mut self.checker.ranks.outranking[slot];
             if let Some(found) = vain(&self.cpus, &self.checker.places, self.shared, &runs, slot) {
                 let since = *since.get_or_insert(self.now);
-                if self.now - since > self.checker.bounds.waste {
+                if self.now - since > self.checker.bounds.outranked {
                     let lasted = self.now - since;
                     return Err(Invariant::Priority.violated(format!("{found} for {lasted} ns")));
                 }
@@ -86,10 +86,17 @@ fn vain(
     let (rank, affinity) = (task.rank(), task.affinity());
     // A fair or background thread is only owed its own CPU; balance and idle CPUs see to the rest.
     let everywhere = !matches!(task.class(), Class::Fair | Class::Background);
-    let lower = |cpu: usize| {
-        let may = cpu == here || everywhere && affinity.allows(CpuId(cpu as u32));
-        may && runs[cpu] < rank && runs[here] != Rank::HIGHEST && cpus[cpu].phase != Phase::Switching
+    let runs_lower = |cpu: usize| runs[cpu] < rank && cpus[cpu].phase != Phase::Switching;
+    if runs[here] == Rank::HIGHEST {
+        return None;
+    }
+    let elsewhere = |cpu: &usize| runs_lower(*cpu) && affinity.allows(CpuId(*cpu as u32));
+    let cpu = if runs_lower(here) {
+        here
+    } else if everywhere {
+        (0..cpus.len()).find(elsewhere)?
+    } else {
+        return None;
     };
-    let cpu = (0..cpus.len()).find(|&cpu| lower(cpu))?;
     Some(format!("slot {slot} of rank {rank:?} waits on cpu {here} while cpu {cpu} runs {:?}", runs[cpu]))
 }
