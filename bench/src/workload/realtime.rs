@@ -30,6 +30,9 @@ use crate::verdict::Judgement;
 const ORDER: &str = "daDAbxc";
 /// What a fair thread is left.
 const LEFT: f64 = 0.05;
+/// The throttle's period. In the one in which the loops become real-time they may not use up what is granted, and so leave
+/// nothing: it's not in the window.
+const PERIOD_NS: u64 = 1_000_000_000;
 /// A turn, and what a share may be off.
 const TURN_NS: f64 = 10e6;
 
@@ -154,7 +157,7 @@ fn shares<O: Os>(name: &str, classes: &[Class], lab: &Lab, report: &mut Report<'
     let control = Spec::new("control").pinned(1);
     let window = in_thread::<O, _, _>(&control, move || {
         let running = Loops::<O>::start_classes(&loops)?;
-        Ok::<_, Trouble>(running.watch(effort.settle_ns, effort.share_ns))
+        Ok::<_, Trouble>(running.watch(effort.settle_ns + PERIOD_NS, effort.share_ns))
     })??;
     let claims: Vec<Claim> = expected.iter().map(|&share| Claim::endless(share)).collect();
     let shared = Shared::new(&window, &claims, 1, lab.slice_ns);
