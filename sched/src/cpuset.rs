@@ -99,11 +99,12 @@ impl CpuSet {
     /// what was written before the member was added.
     #[inline]
     pub fn find(&self, mut want: impl FnMut(CpuId) -> bool) -> Option<CpuId> {
-        // Acquire, here and below, pairs with the Release of `insert` and `insert_counted`.
         if self.words.is_empty() {
+            // Pairs with the Release of `insert`.
             return find_bit(self.top.load(Ordering::Acquire), 0, &mut want);
         }
         let words = self.words.iter().enumerate();
+        // Acquire pairs with the Release of `insert_counted`.
         words
             .map(|(index, word)| (index as u32, word.load(Ordering::Acquire)))
             .find_map(|(index, word)| if word == 0 { None } else { find_bit(word, index * 64, &mut want) })

@@ -100,6 +100,8 @@ pub struct Cpu<'a> {
     /// Where the movable tasks that wait here may run, at least; nothing unless this CPU is in the set of
     /// overloaded ones.
     reach: Groups,
+    /// When to look again at what others should run.
+    next_look: Nanos,
     /// When to compare loads again.
     next_balance: Nanos,
     /// When this CPU, having gone idle, has missed too much of the others' virtual time.
@@ -145,6 +147,7 @@ impl<'a> Cpu<'a> {
             load_changed: true,
             next_publish: Nanos::ZERO,
             reach: 0,
+            next_look: Nanos::ZERO,
             next_balance: Nanos::ZERO,
             stale_at: now,
             kicks: Kicks::new(shared.cpus()),

@@ -3,7 +3,7 @@
 //! A real-time task that wakes goes to an idle CPU, or to the one that runs what is lowest. One that must wait
 //! is offered: its CPU enters the set of *outranked* ones, fences, and looks at what every other CPU runs (that's in
 //! its attention). A CPU that comes to run something lower publishes it, fences, looks at the set, and
-//! kicks who is in it, so that they look again. So one of the two sees the other.
+//! kicks some of those in it whose tasks it could take, so that they look again. So one of the two sees the other.
 
 use super::Cpu;
 use crate::class::Rank;
@@ -53,7 +53,7 @@ impl Cpu<'_> {
             // Pairs with the fence in `ask_outranked`: either that CPU sees this one outranked, or this one sees what
             // that one runs when it next shares.
             fence(Ordering::SeqCst);
-            self.next_balance = Nanos::ZERO;
+            self.next_look = Nanos::ZERO;
         }
     }
 

@@ -44,7 +44,7 @@ impl Cpu<'_> {
         }
         if self.ranks.first().is_some_and(Rank::is_real_time) {
             // Another CPU may have come to run something of lower rank.
-            self.next_balance = now;
+            self.next_look = now;
         }
         true
     }
@@ -117,7 +117,7 @@ impl Cpu<'_> {
         if best > mine {
             self.mailbox.stats.preemptions.add(1);
             self.running.preemptions.add(1);
-            self.wait_again(Arrival::Preempted, now);
+            self.wait_again(now);
             return self.pop_by_rank(now);
         }
         let yields = reason == Reason::Yield;
@@ -137,13 +137,13 @@ impl Cpu<'_> {
         self.pop_by_rank(now)
     }
 
-    /// Queues the running task, which could go on.
-    fn wait_again(&mut self, why: Arrival, now: Nanos) {
+    /// Queues the running task, which is preempted.
+    fn wait_again(&mut self, now: Nanos) {
         self.load_changed = true;
         if self.running.is_ranked() {
             self.ranks.push_first(self.running, self.current);
         } else {
-            let key = self.policy.arrive(self.running, why, None, now);
+            let key = self.policy.arrive(self.running, Arrival::Preempted, None, now);
             self.queue.push(self.running, self.current, key);
         }
         self.offer(self.running);
@@ -233,15 +233,20 @@ impl Cpu<'_> {
         }
     }
 
+    /// Sees to it that the next decision is made here, too, even if it's asked for by a wake that saw nothing of ranks.
+    #[cold]
+    pub(super) fn stay_alert(&mut self) {
+        // Again: a CPU that left idleness since `come_to` has said only that it's busy.
+        self.show_rank();
+        self.preempt = !self.is_idle() && self.running_rank() != Rank::FAIR;
+    }
+
     /// The deadline of a decision made here, timers aside: the end of a turn, or that of what is granted to real-time
     /// tasks, or the begin of the next period.
     #[cold]
     pub(super) fn rank_ends_at(&mut self) -> Nanos {
         let now = self.charged;
         let running = self.running_rank();
-        self.show_rank();
-        // The next decision is made here even if it's asked for by a wake that saw nothing of ranks.
-        self.preempt = !self.is_idle() && running != Rank::FAIR;
         if running == Rank::FAIR {
             let refilled =
                 if self.shown == Rank::HIGHEST { self.throttle.refilled_at() } else { Nanos::NEVER };

@@ -222,7 +222,12 @@ impl Cpu<'_> {
     #[inline(never)]
     fn arm(&mut self) -> Arm {
         let alert = self.timers.is_alert();
-        let turn_ends = if alert { self.rank_ends_at() } else { self.overtaken_at() };
+        let turn_ends = if alert {
+            self.stay_alert();
+            self.rank_ends_at()
+        } else {
+            self.overtaken_at()
+        };
         let deadline = turn_ends.min(self.timers.first());
         if deadline >= self.armed {
             return Arm::Keep;

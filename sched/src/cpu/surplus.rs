@@ -46,7 +46,7 @@ impl Cpu<'_> {
     /// Gives away what others should run, if there is any.
     #[inline]
     pub(super) fn share_surplus(&mut self, now: Nanos) {
-        if self.reach != 0 && (now >= self.next_balance || self.shared.idle.any()) {
+        if self.reach != 0 && (now >= self.next_look || self.shared.idle.any()) {
             self.share_slowly(now);
         }
     }
@@ -56,12 +56,15 @@ impl Cpu<'_> {
         if self.shared.idle.any() {
             self.feed_hungry(now);
         }
-        if now >= self.next_balance {
+        if now >= self.next_look {
             if !self.ranks.is_empty() {
                 self.relieve_outranked(now);
             }
-            self.next_balance = now + self.shared.config.slice();
-            if self.movable() > 0 { self.balance(now) } else { self.withdraw_surplus() }
+            if now >= self.next_balance {
+                self.next_balance = now + self.shared.config.slice();
+                if self.movable() > 0 { self.balance(now) } else { self.withdraw_surplus() }
+            }
+            self.next_look = self.next_balance;
         }
     }
 

@@ -38,21 +38,9 @@ proptest! {
         weights in prop::collection::vec(prop_oneof![1_u32..=65_536, Just(NORMAL_WEIGHT)], 1..8),
         ends in prop::collection::vec(1_u64..100 * MS, 1..20),
     ) {
-        let shared = Shared::new(1, 8, Config::default());
-        let mut machine = Machine::new(&shared, 1, Idle::Halts);
-        let tasks: Vec<_> = weights.iter().map(|&weight| machine.start(0, spec(weight))).collect();
-        let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
-        for span in ends {
-            machine.run_until(machine.now + span);
-            let charges = shared.mailbox(CpuId(0)).stats.timer_interrupts.get() as f64 + 1.0;
-            for (task, &weight) in tasks.iter().zip(&weights) {
-                let had = shared.cpu_time(*task, Nanos(machine.now)).unwrap().0 as f64;
-                let ideal = machine.now as f64 * f64::from(weight) / total;
-                let heavy = f64::from(weight) / f64::from(NORMAL_WEIGHT);
-                let bound = (shared.config().hysteresis.0 as f64 + charges) * heavy + 1_000.0;
-                prop_assert!((had - ideal).abs() <= bound, "weight {weight}: had {had}, and not {ideal}");
-            }
-        }
+        let config = Config::default();
+        let hysteresis = config.hysteresis.0 as f64;
+        agree_with_a_fluid(config, &weights, &ends, |heavy, charges| (hysteresis + charges) * heavy + 1_000.0)?;
     }
 
     /// The same for policies that give a slice at a time.
@@ -66,23 +54,11 @@ proptest! {
         weights in prop::collection::vec(prop_oneof![64_u32..=16_384, Just(NORMAL_WEIGHT)], 1..8),
         ends in prop::collection::vec(1_u64..100 * MS, 1..20),
     ) {
-        let shared = Shared::new(1, 8, Config { policy, ..Config::default() });
-        let mut machine = Machine::new(&shared, 1, Idle::Halts);
-        let tasks: Vec<_> = weights.iter().map(|&weight| machine.start(0, spec(weight))).collect();
-        let total: f64 = weights.iter().map(|&weight| f64::from(weight)).sum();
-        let lightest = f64::from(*weights.iter().min().unwrap());
-        for span in ends {
-            machine.run_until(machine.now + span);
-            let charges = shared.mailbox(CpuId(0)).stats.timer_interrupts.get() as f64 + 1.0;
-            for (task, &weight) in tasks.iter().zip(&weights) {
-                let had = shared.cpu_time(*task, Nanos(machine.now)).unwrap().0 as f64;
-                let ideal = machine.now as f64 * f64::from(weight) / total;
-                let heavy = f64::from(weight) / f64::from(NORMAL_WEIGHT);
-                let slices = if policy == PolicyKind::Eevdf { 1.0 } else { (f64::from(weight) / lightest).max(1.0) };
-                let bound = SLICE * slices + charges * heavy.max(1.0) + 2_000.0;
-                prop_assert!((had - ideal).abs() <= bound, "{policy:?}, {weight}: had {had}, and not {ideal}");
-            }
-        }
+        let lightest = over_normal(*weights.iter().min().unwrap());
+        agree_with_a_fluid(Config { policy, ..Config::default() }, &weights, &ends, |heavy, charges| {
+            let slices = if policy == PolicyKind::Eevdf { 1.0 } else { heavy / lightest };
+            SLICE * slices + charges * heavy.max(1.0) + 2_000.0
+        })?;
     }
 
     /// Tasks that run, block, and arrive start where the formulas say, from measures integrated by themselves.
@@ -112,6 +88,37 @@ proptest! {
             }
         }
     }
+}
+
+fn over_normal(weight: u32) -> f64 {
+    f64::from(weight) / f64::from(NORMAL_WEIGHT)
+}
+
+/// Loops of these weights on one CPU, compared after each span. They may be off by `bound` of a weight over the normal
+/// one and of the number of charges so far.
+fn agree_with_a_fluid(
+    config: Config,
+    weights: &[u32],
+    spans: &[u64],
+    bound: impl Fn(f64, f64) -> f64,
+) -> Result<(), TestCaseError> {
+    let shared = Shared::new(1, 8, config);
+    let mut machine = Machine::new(&shared, 1, Idle::Halts);
+    let tasks: Vec<_> = weights.iter().map(|&weight| machine.start(0, spec(weight))).collect();
+    let total: f64 = weights.iter().map(|&weight| over_normal(weight)).sum();
+    for span in spans {
+        machine.run_until(machine.now + span);
+        let charges = shared.mailbox(CpuId(0)).stats.timer_interrupts.get() as f64 + 1.0;
+        for (task, heavy) in tasks.iter().zip(weights.iter().copied().map(over_normal)) {
+            let had = shared.cpu_time(*task, Nanos(machine.now)).unwrap().0 as f64;
+            let ideal = machine.now as f64 * heavy / total;
+            prop_assert!(
+                (had - ideal).abs() <= bound(heavy, charges),
+                "weight {heavy}: had {had}, and not {ideal}"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// A task as floating point sees it.

@@ -167,6 +167,7 @@ fn a_count_never_understates() {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
                 shared.0.insert(CpuId(71));
+                // Pairs with the looker's fence below.
                 fence(Ordering::SeqCst);
                 let sees_owner = shared.1.get() == 1;
                 shared.0.remove(CpuId(70));
@@ -174,6 +175,7 @@ fn a_count_never_understates() {
             })
         };
         shared.1.set(1);
+        // Pairs with the remover's fence above.
         fence(Ordering::SeqCst);
         let sees_member = shared.0.any();
         assert!(remover.join().unwrap() || sees_member, "neither sees the other");

@@ -97,8 +97,4 @@ impl Policy for Stride {
     fn catch_up(&mut self, progress: u64) {
         self.floor = self.floor.max(progress);
     }
-
-    fn shift(&mut self, task: &Task, gap: u64) {
-        task.virtual_time.add(gap);
-    }
 }

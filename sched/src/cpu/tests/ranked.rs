@@ -37,6 +37,7 @@ fn run_until(cpu: &mut Cpu<'_>, tasks: &[TaskId], end: u64) -> Vec<u64> {
         let now = cpu.armed().0;
         cpu.timer_fired();
         let _ = run(cpu, now, Reason::Preempt);
+        assert!(cpu.armed().0 > now, "armed for {now} at {now}");
     }
     let used = |&task: &TaskId| cpu.shared().cpu_time(task, Nanos(end)).unwrap().0;
     tasks.iter().map(used).collect()
@@ -79,23 +80,15 @@ fn a_preempted_task_is_the_first_of_its_priority_and_one_that_yields_the_last() 
 }
 
 #[test]
-fn a_yield_never_gives_way_to_a_lower_priority() {
-    let shared = one(Config::default());
-    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
-    let tasks = start(&mut cpu, &[fifo(5), fifo(4), Class::Fair], Affinity::ANY, 1);
-    let _ = run(&mut cpu, 0, Reason::Preempt);
-    let (decision, _) = run(&mut cpu, MS, Reason::Yield);
-    assert_eq!((decision.next, cpu.current()), (Next::Stay, tasks[0]));
-}
-
-#[test]
-fn a_yield_never_gives_way_to_a_fair_task() {
-    let shared = one(Config::default());
-    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
-    let tasks = start(&mut cpu, &[fifo(1), Class::Fair], Affinity::ANY, 1);
-    let _ = run(&mut cpu, 0, Reason::Preempt);
-    let (decision, _) = run(&mut cpu, MS, Reason::Yield);
-    assert_eq!((decision.next, cpu.current()), (Next::Stay, tasks[0]));
+fn a_yield_never_gives_way_to_a_lower_rank() {
+    for lower in [fifo(4), Class::Fair, Class::Background] {
+        let shared = one(Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        let tasks = start(&mut cpu, &[fifo(5), lower], Affinity::ANY, 1);
+        let _ = run(&mut cpu, 0, Reason::Preempt);
+        let (decision, _) = run(&mut cpu, MS, Reason::Yield);
+        assert_eq!((decision.next, cpu.current()), (Next::Stay, tasks[0]), "{lower:?}");
+    }
 }
 
 #[test]

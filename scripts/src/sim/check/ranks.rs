@@ -4,9 +4,10 @@
 //! not last. What a CPU runs is what its scheduler says it runs; where real-time threads have used up what is granted,
 //! fair ones run on purpose.
 
+use sched::CpuId;
 use sched::class::Rank;
-use sched::{Class, CpuId};
 
+use super::place::Place;
 use super::{Invariant, Violation};
 use crate::sim::world::{Phase, World};
 
@@ -32,18 +33,39 @@ impl World<'_> {
         }
         let runs: Vec<Rank> = (0..self.cpus.len()).map(|cpu| self.runs(cpu)).collect();
         for slot in self.cpus.len()..self.shared.slots() {
+            let found = self.waits_in_vain(slot, &runs);
             let since = &mut self.checker.ranks.outranking[slot];
-            if let Some(found) = vain(&self.cpus, &self.checker.places, self.shared, &runs, slot) {
-                let since = *since.get_or_insert(self.now);
-                if self.now - since > self.checker.bounds.outranked {
-                    let lasted = self.now - since;
-                    return Err(Invariant::Priority.violated(format!("{found} for {lasted} ns")));
-                }
-            } else {
+            let Some((here, cpu)) = found else {
                 *since = None;
+                continue;
+            };
+            let lasted = self.now - *since.get_or_insert(self.now);
+            if lasted > self.checker.bounds.outranked {
+                let ranks = format!(
+                    "{:?} waits on cpu {here} while cpu {cpu} runs {:?}",
+                    self.shared.task(slot).rank(),
+                    runs[cpu]
+                );
+                return Err(Invariant::Priority.violated(format!("slot {slot} of {ranks} for {lasted} ns")));
             }
         }
         Ok(())
+    }
+
+    /// Whether a slot's task waits though it should run: where it does, and which CPU runs something lower.
+    fn waits_in_vain(&self, slot: usize, runs: &[Rank]) -> Option<(usize, usize)> {
+        let Place::Queued(here) = self.checker.places.of(slot) else { return None };
+        if runs[here] == Rank::HIGHEST {
+            return None;
+        }
+        let task = self.shared.task(slot);
+        let runs_lower = |&cpu: &usize| runs[cpu] < task.rank() && self.cpus[cpu].phase != Phase::Switching;
+        if runs_lower(&here) {
+            return Some((here, here));
+        }
+        // A fair or background thread is only owed its own CPU; balance and idle CPUs see to the rest.
+        let allowed = |cpu: &usize| task.rank().is_real_time() && task.affinity().allows(CpuId(*cpu as u32));
+        Some((here, (0..self.cpus.len()).filter(allowed).find(runs_lower)?))
     }
 
     /// The rank of what a CPU runs, or the highest where it says that nothing better may come.
@@ -71,32 +93,4 @@ impl World<'_> {
         Err(Invariant::Throttle
             .violated(format!("on cpu {cpu} real-time threads kept fair ones waiting for {lasted} ns")))
     }
-}
-
-/// Whether a slot's task waits in vain, and how.
-fn vain(
-    cpus: &[crate::sim::world::VirtualCpu<'_>],
-    places: &super::Places,
-    shared: &sched::Shared,
-    runs: &[Rank],
-    slot: usize,
-) -> Option<String> {
-    let super::place::Place::Queued(here) = places.of(slot) else { return None };
-    let task = shared.task(slot);
-    let (rank, affinity) = (task.rank(), task.affinity());
-    // A fair or background thread is only owed its own CPU; balance and idle CPUs see to the rest.
-    let everywhere = !matches!(task.class(), Class::Fair | Class::Background);
-    let runs_lower = |cpu: usize| runs[cpu] < rank && cpus[cpu].phase != Phase::Switching;
-    if runs[here] == Rank::HIGHEST {
-        return None;
-    }
-    let elsewhere = |cpu: &usize| runs_lower(*cpu) && affinity.allows(CpuId(*cpu as u32));
-    let cpu = if runs_lower(here) {
-        here
-    } else if everywhere {
-        (0..cpus.len()).find(elsewhere)?
-    } else {
-        return None;
-    };
-    Some(format!("slot {slot} of rank {rank:?} waits on cpu {here} while cpu {cpu} runs {:?}", runs[cpu]))
 }
