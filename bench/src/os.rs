@@ -10,24 +10,12 @@
 use core::fmt;
 use core::ops::{DerefMut, Range};
 
+pub use sched::{Class, Priority};
+
 use crate::record::Env;
 
 /// The weight of a normal thread; twice the weight deserves twice the CPU time.
 pub const NORMAL_WEIGHT: u32 = 1024;
-
-/// What goes before what, whatever it used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Class {
-    /// A share by its weight.
-    #[default]
-    Fair,
-    /// Runs only where nothing else would.
-    Background,
-    /// Real-time, first in, first out, with a priority from 1 to 99 (POSIX's `SCHED_FIFO`).
-    Fifo(u8),
-    /// The same in turns with its equals (`SCHED_RR`).
-    RoundRobin(u8),
-}
 
 /// How a thread is to be created. `Spec::new(name)` is a normal thread that may run anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]

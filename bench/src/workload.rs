@@ -32,6 +32,7 @@ mod yielding;
 use alloc::format;
 use alloc::string::String;
 
+use sched::Config;
 use sched::policy::Promise;
 
 use crate::os::{Attention, Os, SpawnError, Spec};
@@ -199,8 +200,8 @@ pub struct Lab {
     pub punctual: bool,
     /// What the policy promises, if it's one of this kernel's.
     pub promise: Option<Promise>,
-    /// How long one of two equal loops should run before the other takes over.
-    pub slice_ns: u64,
+    /// The scheduler's settings.
+    pub sched: Config,
 }
 
 /// Why times inform where a ns is none of the guest's doing.
@@ -216,6 +217,11 @@ const UNFAIR: &str = "this policy promises no shares by weight";
 const FORGETS: &str = "this policy promises sleepers nothing";
 
 impl Lab {
+    /// How long one of two equal loops should run before the other takes over.
+    pub fn slice_ns(&self) -> u64 {
+        self.sched.slice().0
+    }
+
     /// Whether the policy promises shares by weight.
     pub fn is_fair(&self) -> bool {
         self.promise.is_some_and(Promise::is_shares)
@@ -237,7 +243,7 @@ impl Lab {
         if self.punctual {
             return judgement;
         }
-        let (late, bearable) = (window.lateness(), Limits::LATE_SLICES * self.slice_ns);
+        let (late, bearable) = (window.lateness(), Limits::LATE_SLICES * self.slice_ns());
         let sign = if late <= bearable { "≤" } else { ">" };
         let text = format!("timers {} late on average {sign} {}", Time(late), Time(bearable));
         judgement.all_gating_if(late <= bearable, BUSY_HOST).check(true, text).informing(BUSY_HOST)

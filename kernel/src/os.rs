@@ -6,7 +6,7 @@ use arch::{apic, clock, cpu, interrupts, percpu, timer};
 use bench::os::{Attention, Class, Counters, Memory, Os, SpawnError, Spec, Usage};
 use bench::record::Env;
 use sched::attention::Notice;
-use sched::{Affinity, CpuId, Nanos, Priority};
+use sched::{Affinity, CpuId, Nanos};
 
 use crate::facts;
 use crate::lateness;
@@ -32,7 +32,7 @@ impl Os for Tacet {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let mut builder = Builder::new(spec.name).priority(spec.weight).class(class(spec.class));
+        let mut builder = Builder::new(spec.name).priority(spec.weight).class(spec.class);
         if let Some(cpus) = &spec.cpus {
             let range = Affinity::range(cpus.start as u32, cpus.end as u32);
             builder = builder.affinity(range.ok_or(SpawnError("no such CPUs"))?);
@@ -78,8 +78,8 @@ impl Os for Tacet {
         thread.set_priority(weight);
     }
 
-    fn set_class(thread: &Thread, wanted: Class) {
-        thread.set_class(class(wanted));
+    fn set_class(thread: &Thread, class: Class) {
+        thread.set_class(class);
     }
 
     fn set_affinity(thread: &Thread, cpus: Range<usize>) {
@@ -210,16 +210,5 @@ impl Os for Tacet {
             version: facts::VERSION.into(),
             commit: facts::COMMIT.into(),
         }
-    }
-}
-
-/// The scheduler's class of that name.
-fn class(class: Class) -> sched::Class {
-    let priority = |number: u8| Priority::new(number).expect("workloads use priorities from 1 to 99");
-    match class {
-        Class::Fair => sched::Class::Fair,
-        Class::Background => sched::Class::Background,
-        Class::Fifo(number) => sched::Class::Fifo(priority(number)),
-        Class::RoundRobin(number) => sched::Class::RoundRobin(priority(number)),
     }
 }

@@ -44,7 +44,7 @@ pub(crate) fn run_with<O: Os>(options: &Options, effort: Effort, out: &mut dyn W
         icount: env.icount,
         punctual: env.is_punctual(),
         promise: PolicyKind::from_name(&env.policy).map(PolicyKind::promise),
-        slice_ns: options.sched.slice().0,
+        sched: options.sched,
     };
     let mut report = Report::new(out);
     report.environment(&env, options);

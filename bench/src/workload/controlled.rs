@@ -29,7 +29,7 @@ pub fn reweighted<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Resu
     let window = running.watch(lab.effort.settle_ns, lab.effort.weighted_ns);
     drop(running);
     let claims: Vec<Claim> = WEIGHTS.iter().map(|&weight| Claim::endless(f64::from(weight))).collect();
-    let shared = Shared::new(&window, &claims, 1, lab.slice_ns);
+    let shared = Shared::new(&window, &claims, 1, lab.slice_ns());
     let error = shared.division.max_error() * 100.0;
     let case = alloc::format!("1:1:1 made 1:2:4 on 1, {}", Time(window.ns));
     let judgement = Judgement::of_case(case).at_most("largest error", error, lab.limits().weight, "%");

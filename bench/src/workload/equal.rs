@@ -30,7 +30,7 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
         let running = Loops::<O>::start(&weights, cpus)?;
         let window = running.watch(lab.effort.settle_ns, lab.effort.share_ns);
         drop(running);
-        let shared = Shared::new(&window, &vec![Claim::endless(1.0); loops], cpus, lab.slice_ns);
+        let shared = Shared::new(&window, &vec![Claim::endless(1.0); loops], cpus, lab.slice_ns());
         let judgement = Judgement::of_case(format!("{loops} on {cpus}"))
             .at_least("Jain", shared.division.jain, jain, "")
             .at_least("smallest/largest", shared.division.min_over_max, min_over_max, "")

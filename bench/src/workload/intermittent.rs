@@ -28,7 +28,7 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
         let window = running.watch(lab.effort.settle_ns, lab.effort.balance_ns);
         drop(running);
         let shared =
-            Shared::new(&window, &[Claim::endless(1.0), Claim { weight: 1.0, most: 0.5 }], 1, lab.slice_ns);
+            Shared::new(&window, &[Claim::endless(1.0), Claim { weight: 1.0, most: 0.5 }], 1, lab.slice_ns());
         let error = shared.division.max_error() * 100.0;
         let judgement = Judgement::of_case(format!("{period_ms} ms"))
             .at_most("largest error", error, LIMIT, "%")

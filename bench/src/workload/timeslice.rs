@@ -37,7 +37,7 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
     report.begin(name);
     let effort = lab.effort;
     let mut timed = in_thread::<O, _, _>(&Spec::new("control").pinned(0), move || slices::<O>(&effort))??;
-    let slice = lab.slice_ns as f64 / 1e6;
+    let slice = lab.slice_ns() as f64 / 1e6;
     let judgement = Judgement::new()
         .near("median slice", median(&mut timed) / 1e6, slice, TOLERANCE, " ms")
         .gating_if(lab.punctual, LATE)

@@ -30,7 +30,7 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
         let window = running.watch(lab.effort.settle_ns, windows * lab.effort.weighted_ns);
         drop(running);
         let claims: Vec<Claim> = weights.iter().map(|&weight| Claim::endless(f64::from(weight))).collect();
-        let shared = Shared::new(&window, &claims, cpus, lab.slice_ns);
+        let shared = Shared::new(&window, &claims, cpus, lab.slice_ns());
         let error = shared.division.max_error() * 100.0;
         let case = format!("{} on {cpus}, {}", ratio_of(weights), Time(window.ns));
         let limit = if windows > 1 { lab.limits().weight_twice } else { lab.limits().weight };
