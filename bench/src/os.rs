@@ -287,6 +287,13 @@ pub trait Os: Sized + 'static {
         &[]
     }
 
+    /// Fills the registers that Rust's own code doesn't use with values made from `seed`, runs for some 10 µs, and tells
+    /// whether each still has its value. Without a definition there are none.
+    fn registers_keep(seed: u64) -> bool {
+        let _ = seed;
+        true
+    }
+
     /// The clock: monotonic on one CPU, in ns since some fixed moment.
     fn now() -> u64;
     /// A hint that the caller spins (PAUSE); under `-icount` it ends the virtual CPU's turn. Never blocks.

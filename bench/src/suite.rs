@@ -92,7 +92,7 @@ const fn full_only(row: Row) -> Row {
 }
 
 /// The rows, in the order in which they run.
-pub static ROWS: [Row; 45] = [
+pub static ROWS: [Row; 48] = [
     row("clock", Group::Cost, 1, Workload::Clock),
     row("mutex/free", Group::Cost, 1, Workload::MutexFree),
     row("mutex/contended", Group::Cost, 2, Workload::MutexContended),
@@ -120,6 +120,7 @@ pub static ROWS: [Row; 45] = [
     row("share/weighted", Group::Share, 1, Workload::Weighted),
     row("share/reweighted", Group::Share, 1, Workload::Reweighted),
     row("share/intermittent", Group::Share, 1, Workload::Intermittent),
+    row("interactive", Group::Share, 1, Workload::Interactive),
     row("timeslice", Group::Share, 1, Workload::Timeslice),
     row("balance/2on2", Group::Balance, 2, Workload::Balance { weights: &[1, 1], naps: false }),
     row("balance/4on2", Group::Balance, 2, Workload::Balance { weights: &[1, 1, 1, 1], naps: false }),
@@ -138,6 +139,7 @@ pub static ROWS: [Row; 45] = [
         Workload::Balance { weights: &[1, 1, 1, 1], naps: true },
     )),
     row("balance/pinned", Group::Balance, 2, Workload::Pinned),
+    row("conserve", Group::Balance, 2, Workload::Conserve),
     row("rt/fifo", Group::Rt, 2, Workload::Fifo),
     row("rt/rr", Group::Rt, 2, Workload::TakeTurns),
     row("rt/throttle", Group::Rt, 2, Workload::Throttle),
@@ -147,5 +149,6 @@ pub static ROWS: [Row; 45] = [
     row("messaging", Group::Talk, 1, Workload::Messaging),
     row("schbench/wakeup", Group::Talk, 1, Workload::Schbench(What::Wakeup)),
     row("schbench/request", Group::Talk, 1, Workload::Schbench(What::Request)),
+    row("vectors", Group::Talk, 1, Workload::Vectors),
     row("examples", Group::Talk, 1, Workload::Examples),
 ];

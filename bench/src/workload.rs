@@ -5,10 +5,12 @@
 
 mod balance;
 mod clock;
+mod conserve;
 mod controlled;
 mod equal;
 mod examples;
 mod handover;
+mod interactive;
 mod intermittent;
 mod ipi;
 mod limits;
@@ -25,6 +27,7 @@ mod tickless;
 mod timer;
 mod timeslice;
 mod timing;
+mod vectors;
 mod wake;
 mod weighted;
 mod yielding;
@@ -73,6 +76,7 @@ pub enum Workload {
     Equal,
     Weighted,
     Intermittent,
+    Interactive,
     Timeslice,
     Balance {
         /// The loops.
@@ -82,12 +86,14 @@ pub enum Workload {
     },
     Reweighted,
     Pinned,
+    Conserve,
     Fifo,
     TakeTurns,
     Throttle,
     Tickless(Tickless),
     Messaging,
     Schbench(What),
+    Vectors,
     Examples,
 }
 
@@ -289,16 +295,19 @@ impl Workload {
             Self::Equal => equal::run::<O>(name, lab, report),
             Self::Weighted => weighted::run::<O>(name, lab, report),
             Self::Intermittent => intermittent::run::<O>(name, lab, report),
+            Self::Interactive => interactive::run::<O>(name, lab, report),
             Self::Timeslice => timeslice::run::<O>(name, lab, report),
             Self::Balance { weights, naps } => balance::run::<O>(name, weights, naps, lab, report),
             Self::Reweighted => controlled::reweighted::<O>(name, lab, report),
             Self::Pinned => controlled::pinned::<O>(name, lab, report),
+            Self::Conserve => conserve::run::<O>(name, lab, report),
             Self::Fifo => realtime::fifo::<O>(name, lab, report),
             Self::TakeTurns => realtime::rr::<O>(name, lab, report),
             Self::Throttle => realtime::throttle::<O>(name, lab, report),
             Self::Tickless(what) => tickless::run::<O>(name, what, lab, report),
             Self::Messaging => messaging::run::<O>(name, lab, report),
             Self::Schbench(what) => schbench::run::<O>(name, what, lab, report),
+            Self::Vectors => vectors::run::<O>(name, lab, report),
             Self::Examples => examples::run::<O>(name, report),
         }
     }

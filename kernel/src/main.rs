@@ -22,6 +22,7 @@ mod plant;
 mod preempt;
 mod probe;
 mod record;
+mod registers;
 mod start;
 mod suite;
 mod sync;

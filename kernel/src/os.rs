@@ -12,6 +12,7 @@ use crate::facts;
 use crate::lateness;
 use crate::local::{Local, now};
 use crate::probe;
+use crate::registers;
 use crate::sync::{Condvar, Mutex, MutexGuard, examples, mpsc};
 use crate::thread::{self, Builder, JoinHandle, Thread};
 
@@ -129,6 +130,10 @@ impl Os for Tacet {
 
     fn examples() -> &'static [(&'static str, fn())] {
         examples::ALL
+    }
+
+    fn registers_keep(seed: u64) -> bool {
+        registers::keep(seed)
     }
 
     #[inline]

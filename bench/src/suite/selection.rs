@@ -99,6 +99,13 @@ mod tests {
     }
 
     #[test]
+    fn the_book_has_every_row() {
+        let book = include_str!("../../../docs/src/rows.md");
+        let missing = ROWS.iter().find(|row| !book.contains(&format!("`{}`", row.name)));
+        assert_eq!(missing.map(|row| row.name), None);
+    }
+
+    #[test]
     fn rows_run_in_the_order_of_the_table_and_once() {
         assert_eq!(names("yield,clock,yield"), ["clock", "yield"]);
     }
@@ -107,7 +114,14 @@ mod tests {
     fn a_group_is_every_row_of_it_and_a_stem_all_below() {
         assert_eq!(
             names("share"),
-            ["share/equal", "share/weighted", "share/reweighted", "share/intermittent", "timeslice"]
+            [
+                "share/equal",
+                "share/weighted",
+                "share/reweighted",
+                "share/intermittent",
+                "interactive",
+                "timeslice"
+            ]
         );
         assert_eq!(names("timer"), ["timer", "timer/load"]);
         assert_eq!(names("wake"), ["wake/polling", "wake/halted", "wake/busy"]);
