@@ -52,12 +52,8 @@ pub struct UnknownCpu;
 
 impl Thread {
     fn new(task: TaskId, name: &str) -> Self {
-        let mut kept = ArrayString::new();
-        for letter in name.chars() {
-            if kept.try_push(letter).is_err() {
-                break;
-            }
-        }
+        let kept = &name[..name.floor_char_boundary(NAME_LENGTH)];
+        let kept = ArrayString::from(kept).expect("it's cut to what there is room for");
         Self(Arc::new(Inner { task, name: kept, completion: Completion::new() }))
     }
 
