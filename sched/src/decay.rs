@@ -92,8 +92,11 @@ impl Decay {
         task.blocked_in.get() == self.window_end
     }
 
-    /// Folds in what a task ran before it blocked, at the scale of that time.
+    /// Folds in what a task ran before it blocked, at the scale of that time; a new one ran nothing.
     pub fn come_back(&self, task: &Task) {
+        if task.virtual_time.get() == task.folded.get() {
+            return;
+        }
         let middle = task.blocked_in.get().saturating_sub(1 << self.window_shift >> 1);
         Self::fold(task, self.scale_at(middle));
     }
