@@ -239,7 +239,9 @@ impl<'a> Reference<'a> {
         if more > 0.0 {
             return more.min(slice);
         }
-        let credit = if why == Arrival::Woken { behind.max(-more) } else { -more };
+        // One that was never runnable is new, whatever its arrival is called.
+        let slept_here = why == Arrival::Woken && self.models[who].virtual_time > 0.0;
+        let credit = if slept_here { behind.max(-more) } else { -more };
         -credit.min(slice + self.models[who].measure)
     }
 }

@@ -124,7 +124,8 @@ impl Policy for Fair {
             // Nothing has faded: it goes on where it was.
             was.clamp(start.saturating_sub(self.lag_limit), start + self.slice)
         } else {
-            self.by_history(task, least, true)
+            // One that never was runnable isn't behind.
+            self.by_history(task, least, was != 0)
         };
         if key != was {
             displace(task, key);
@@ -196,6 +197,17 @@ mod tests {
         let (mut fair, task) = (Fair::new(&Config::default()), task(2048));
         fair.preempted_by(&task);
         assert_eq!(task.virtual_time.get(), Config::default().penalty.0 / 2);
+    }
+
+    /// Catches: one that was created for this CPU and is taken for one that slept here since time began.
+    #[test]
+    fn a_new_task_is_owed_no_more_than_others_had_lately() {
+        let (mut fair, lately) = (Fair::new(&Config::default()), Nanos::from_millis(1));
+        let [new, old] = [task(1024), task(1024)];
+        fair.floor = Nanos::from_millis(50).0;
+        fair.alone(&old, Arrival::New, Nanos::ZERO);
+        fair.charge(&old, Nanos::ZERO, lately);
+        assert_eq!(fair.back(&new, &old, lately), Nanos::from_millis(50).0);
     }
 
     #[test]

@@ -87,7 +87,7 @@ any::methods! {
 pub enum Arrival {
     /// It was created, or was blocked and last ran on another CPU.
     New,
-    /// It was blocked and last ran here.
+    /// It was blocked and last ran here; or it was created for this CPU, and its virtual time is 0.
     Woken,
     /// It ran and was preempted.
     Preempted,
