@@ -92,7 +92,7 @@ const fn full_only(row: Row) -> Row {
 }
 
 /// The rows, in the order in which they run.
-pub static ROWS: [Row; 48] = [
+pub static ROWS: [Row; 50] = [
     row("clock", Group::Cost, 1, Workload::Clock),
     row("mutex/free", Group::Cost, 1, Workload::MutexFree),
     row("mutex/contended", Group::Cost, 2, Workload::MutexContended),
@@ -143,6 +143,8 @@ pub static ROWS: [Row; 48] = [
     row("rt/fifo", Group::Rt, 2, Workload::Fifo),
     row("rt/rr", Group::Rt, 2, Workload::TakeTurns),
     row("rt/throttle", Group::Rt, 2, Workload::Throttle),
+    row("rt/inversion", Group::Rt, 1, Workload::Inversion(1)),
+    row("rt/inversion-chain", Group::Rt, 1, Workload::Inversion(2)),
     row("tickless/idle", Group::Tickless, 1, Workload::Tickless(Tickless::Idle)),
     row("tickless/single", Group::Tickless, 1, Workload::Tickless(Tickless::Single)),
     row("tickless/pair", Group::Tickless, 1, Workload::Tickless(Tickless::Pair)),

@@ -12,6 +12,7 @@ mod examples;
 mod handover;
 mod interactive;
 mod intermittent;
+mod inversion;
 mod ipi;
 mod limits;
 mod loops;
@@ -90,6 +91,8 @@ pub enum Workload {
     Fifo,
     TakeTurns,
     Throttle,
+    /// So many holders wait for each other.
+    Inversion(usize),
     Tickless(Tickless),
     Messaging,
     Schbench(What),
@@ -304,6 +307,7 @@ impl Workload {
             Self::Fifo => realtime::fifo::<O>(name, lab, report),
             Self::TakeTurns => realtime::rr::<O>(name, lab, report),
             Self::Throttle => realtime::throttle::<O>(name, lab, report),
+            Self::Inversion(holders) => inversion::run::<O>(name, holders, lab, report),
             Self::Tickless(what) => tickless::run::<O>(name, what, lab, report),
             Self::Messaging => messaging::run::<O>(name, lab, report),
             Self::Schbench(what) => schbench::run::<O>(name, what, lab, report),

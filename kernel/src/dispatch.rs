@@ -227,6 +227,11 @@ pub fn set_affinity(task: TaskId, affinity: Affinity) {
     control(|cpu, now| cpu.set_affinity(task, affinity, now));
 }
 
+/// Makes the scheduler look at a rank that was lent to a task, or returned. From threads, with interrupts on.
+pub fn reconsider(task: TaskId) {
+    control(|cpu, now| cpu.reconsider(task, now));
+}
+
 #[inline(always)]
 fn control(change: impl FnOnce(&mut Scheduler, Nanos) -> WakeOutcome) {
     interrupts::disable();

@@ -83,6 +83,17 @@ impl Class {
         matches!(self, Self::Background | Self::RoundRobin(_))
     }
 
+    /// The class of a task that is lent a rank; its own if that is as high.
+    pub(crate) const fn raised_to(self, rank: Rank) -> Self {
+        if rank.0 <= self.rank().0 {
+            self
+        } else if rank.is_real_time() {
+            Self::Fifo(Priority(rank.0 - Rank::FAIR.0))
+        } else {
+            Self::Fair
+        }
+    }
+
     #[inline]
     pub(crate) const fn to_word(self) -> u32 {
         match self {
@@ -115,6 +126,10 @@ mod tests {
         assert!(classes.windows(2).all(|pair| pair[0].rank() < pair[1].rank()));
         classes.extend(priorities.map(Class::RoundRobin));
         assert!(classes.iter().all(|&class| Class::from_word(class.to_word()) == class));
+        let fifty = Class::RoundRobin(Priority(50));
+        assert_eq!(fifty.raised_to(Class::Fifo(Priority(50)).rank()), fifty);
+        assert_eq!(fifty.raised_to(Rank(Rank::FAIR.0 + 51)), Class::Fifo(Priority(51)));
+        assert_eq!(Class::Background.raised_to(Rank::FAIR), Class::Fair);
         assert!(Priority::new(0).is_none() && Priority::new(100).is_none());
     }
 }

@@ -55,6 +55,12 @@ impl State {
         (self.0.load(Ordering::Relaxed) >> 32) as u32
     }
 
+    /// The same, never an old one: for who knows that the tenant lives, but not by what came after its creation.
+    pub fn latest_generation(&self) -> u32 {
+        // A read-modify-write gets the latest value.
+        (self.0.fetch_add(0, Ordering::Relaxed) >> 32) as u32
+    }
+
     /// Whether `generation` is the slot's tenant and alive.
     pub fn is_alive(&self, generation: u32) -> bool {
         // Acquire pairs with `create`'s Release: who sees the tenant sees its fields.

@@ -5,9 +5,12 @@
 //! summed up, a stale id changes nothing, and of several wishes the last one holds. The mark is a bit of the
 //! affinity that makes it allow no CPU: whoever takes a task in looks at that word anyway, so tasks whose
 //! terms don't change pay nothing. Tasks that aren't fair carry a mark there for good, for the same reason.
+//!
+//! Who waits for what a task holds lends it a rank: the task's class is the one that was wished for, or what makes it
+//! as high as the highest that is lent.
 
 use crate::affinity::Affinity;
-use crate::class::Class;
+use crate::class::{Class, Rank};
 use crate::id::CpuId;
 use crate::sync::{AtomicU32, AtomicU64, Ordering, Owned, overwrite};
 use crate::task::Spec;
@@ -51,6 +54,8 @@ pub struct Terms {
     wanted_weight: AtomicU64,
     /// The class that is wanted, likewise.
     wanted_class: AtomicU64,
+    /// Ranks that are lent to the task, a byte each; 0 is none.
+    lent: AtomicU64,
 }
 
 /// Terms that were wished for, each as its word.
@@ -80,6 +85,7 @@ impl Terms {
             wanted_affinity: AtomicU64::new(0),
             wanted_weight: AtomicU64::new(0),
             wanted_class: AtomicU64::new(tagged(0, Class::Fair.to_word())),
+            lent: AtomicU64::new(0),
         }
     }
 
@@ -90,6 +96,7 @@ impl Terms {
         overwrite!(self.wanted_weight, tagged(generation, weight));
         let class = spec.class.to_word();
         overwrite!(self.wanted_class, tagged(generation, class));
+        overwrite!(self.lent, 0);
         overwrite!(self.affinity, spec.affinity.to_word() | mark(class));
         self.apply(weight, class, spec.affinity);
     }
@@ -128,6 +135,42 @@ impl Terms {
         true
     }
 
+    /// Lends the tenant a rank in place of one that was lent to it before, [`Rank::IDLE`] being none. Answers whether its
+    /// rank will be another. Any CPU, while the tenant holds what the ranks are lent for.
+    ///
+    /// # Errors
+    /// If eight are lent already, and none is returned.
+    pub fn lend(&self, before: Rank, rank: Rank) -> Result<bool, Full> {
+        let replace = |lent: u64| {
+            let mut ranks = lent.to_le_bytes();
+            *ranks.iter_mut().find(|lent| **lent == before.0)? = rank.0;
+            Some(u64::from_le_bytes(ranks))
+        };
+        let own = self.coming_rank();
+        self.lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, replace).map_err(|_| Full)?;
+        // Release pairs with the Acquire in `take_wanted`: who sees the mark sees what is lent.
+        self.affinity.fetch_or(CHANGED, Ordering::Release);
+        Ok(own != self.coming_rank())
+    }
+
+    /// The task's rank by all that is wished for and lent, taken over or not.
+    #[inline]
+    pub fn coming_rank(&self) -> Rank {
+        self.coming_class().rank()
+    }
+
+    #[inline]
+    fn coming_class(&self) -> Class {
+        let wanted = Class::from_word(self.wanted_class.load(Ordering::Relaxed) as u32);
+        let lent = self.lent.load(Ordering::Relaxed);
+        if lent == 0 { wanted } else { wanted.raised_to(highest(lent)) }
+    }
+
+    /// Whether the task was wished to run only where nothing else would.
+    pub fn are_backgrounds(&self) -> bool {
+        self.wanted_class.load(Ordering::Relaxed) as u32 == Class::Background.to_word()
+    }
+
     /// Takes over what is wanted. The owner only.
     #[cfg(test)]
     pub fn renew(&self) {
@@ -142,7 +185,7 @@ impl Terms {
         Wanted {
             affinity: self.wanted_affinity.load(Ordering::Relaxed) as u32,
             weight: self.wanted_weight.load(Ordering::Relaxed) as u32,
-            class: self.wanted_class.load(Ordering::Relaxed) as u32,
+            class: self.coming_class().to_word(),
         }
     }
 
@@ -207,6 +250,22 @@ impl Terms {
     pub fn unweighted(&self, virtual_nanos: u64) -> u64 {
         ((u128::from(virtual_nanos) * u128::from(self.weight())) / u128::from(NORMAL_WEIGHT)) as u64 + 1
     }
+}
+
+/// No more ranks can be lent to a task.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Full;
+
+/// The highest of the ranks in a word.
+const fn highest(lent: u64) -> Rank {
+    let (ranks, mut most, mut at) = (lent.to_le_bytes(), 0, 0);
+    while at < ranks.len() {
+        if ranks[at] > most {
+            most = ranks[at];
+        }
+        at += 1;
+    }
+    Rank(most)
 }
 
 impl Default for Terms {
@@ -276,6 +335,38 @@ mod tests {
         terms.renew();
         assert_eq!((terms.class(), terms.weight()), (Class::Fair, 5));
         assert!(!terms.are_ranked() && terms.admit(CpuId(0)));
+    }
+
+    #[test]
+    fn a_lent_rank_counts_until_it_is_returned() {
+        let fifo = |number: u8| Class::Fifo(crate::Priority::new(number).unwrap());
+        let terms = Terms::new();
+        terms.reset(7, Spec { class: fifo(5), ..Spec::default() });
+        assert_eq!(terms.lend(Rank::IDLE, fifo(9).rank()), Ok(true));
+        assert_eq!(terms.lend(Rank::IDLE, fifo(7).rank()), Ok(false), "less than what it has");
+        assert_eq!(
+            (terms.class(), terms.coming_rank(), terms.are_changed()),
+            (fifo(5), fifo(9).rank(), true)
+        );
+        terms.renew();
+        assert_eq!(terms.class(), fifo(9));
+        assert!(terms.want_class(7, fifo(8)), "a wish of its own isn't lost");
+        assert_eq!(terms.lend(fifo(9).rank(), Rank::IDLE), Ok(true));
+        terms.renew();
+        assert_eq!(terms.class(), fifo(8));
+        assert_eq!(terms.lend(fifo(7).rank(), fifo(9).rank()), Ok(true));
+        terms.reset(8, Spec::default());
+        assert_eq!(terms.coming_rank(), Rank::FAIR, "the next tenant is lent nothing");
+    }
+
+    #[test]
+    fn the_ninth_lender_is_refused() {
+        let terms = Terms::new();
+        let rank = Class::Fifo(crate::Priority::LOWEST).rank();
+        assert!((0..8).all(|_| terms.lend(Rank::IDLE, rank).is_ok()));
+        assert_eq!(terms.lend(Rank::IDLE, Rank::HIGHEST), Err(Full));
+        assert_eq!(terms.lend(rank, Rank::IDLE), Ok(false));
+        assert_eq!(terms.lend(Rank::IDLE, Rank::HIGHEST), Ok(true));
     }
 
     #[test]

@@ -33,7 +33,7 @@ const fn priority(number: u8) -> Priority {
     Priority::new(number).expect("priorities are from 1 to 99")
 }
 
-const fn fifo_class(number: u8) -> Class {
+pub(super) const fn fifo_class(number: u8) -> Class {
     Class::Fifo(priority(number))
 }
 

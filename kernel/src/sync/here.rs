@@ -29,6 +29,14 @@ impl Kernel for Here {
         percpu::running_low()
     }
 
+    fn slot_of(&self, token: u32) -> u32 {
+        Local::here().threads.slot_of(token)
+    }
+
+    fn reconsider(&self, task: TaskId) {
+        dispatch::reconsider(task);
+    }
+
     #[inline]
     fn now(&self) -> Nanos {
         now()

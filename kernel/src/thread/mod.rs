@@ -88,9 +88,11 @@ impl Thread {
     }
 
     /// Changes the thread's class: real-time, fair or background. Counts from now on, whatever the thread does; nothing
-    /// happens if it has ended. From threads.
+    /// happens if it has ended. From threads. A [`park`] of that thread may return without its token.
     pub fn set_class(&self, class: Class) {
         dispatch::set_class(self.0.task, class);
+        // If it waits for a mutex, its place there and what it lends the holder are others now.
+        dispatch::wake(self.0.task);
     }
 
     /// Changes where the thread may run. If it's elsewhere it goes there at once, running or waiting; nothing

@@ -66,6 +66,11 @@ impl Table {
         &self.contexts[slot]
     }
 
+    /// The slot of the context whose address has this lower half.
+    pub fn slot_of(&self, low: u32) -> u32 {
+        low.wrapping_sub(self.contexts.as_ptr().addr() as u32) / size_of::<Context>() as u32
+    }
+
     /// The handle of the thread in `slot`: `None` for idle tasks. Only of the running thread's own slot.
     pub fn thread(&self, slot: usize) -> Option<&Thread> {
         // SAFETY: the slot's thread is running, so nobody fills or reaps it.

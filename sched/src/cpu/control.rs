@@ -40,6 +40,11 @@ impl Cpu<'_> {
         self.announce(id, wished, now)
     }
 
+    /// Makes the owner of a task look at its terms: a rank was lent to it, or returned.
+    pub fn reconsider(&mut self, id: TaskId, now: Nanos) -> WakeOutcome {
+        self.announce(id, true, now)
+    }
+
     /// Makes the task's owner look at its terms.
     fn announce(&mut self, id: TaskId, wished: bool, now: Nanos) -> WakeOutcome {
         let task = self.task(id.slot);

@@ -76,7 +76,9 @@ fn osv_396_an_idle_cpu_gets_work_at_once() {
     for _ in 0..100 {
         // What it must do 1 ms of, by its own account.
         let goal = shared.cpu_time(intermittent, Nanos(machine.now)).unwrap().0 + MS;
+        let limit = machine.now + 100 * MS;
         while shared.cpu_time(intermittent, Nanos(machine.now)).unwrap().0 < goal {
+            assert!(machine.now < limit, "it's never woken, or never runs");
             machine.run_until(machine.now + 100 * US);
         }
         let cpu = machine.runs_on(intermittent).expect("it ran just now");

@@ -47,6 +47,16 @@ impl Crowd {
         self.tasks[slot as usize].state.begin_block()
     }
 
+    /// The thread in `slot`, before it has started: for what doesn't block.
+    pub fn member(&self, slot: u32) -> Member<'_> {
+        Member { crowd: self, slot }
+    }
+
+    /// The task in `slot`.
+    pub fn task(&self, slot: u32) -> &Task {
+        &self.tasks[slot as usize]
+    }
+
     /// The id of the thread in `slot`.
     pub fn id(&self, slot: u32) -> TaskId {
         TaskId { slot, generation: self.tasks[slot as usize].state.generation() }
@@ -100,6 +110,12 @@ impl Kernel for Member<'_> {
     fn token(&self) -> u32 {
         self.slot << 1
     }
+
+    fn slot_of(&self, token: u32) -> u32 {
+        token >> 1
+    }
+
+    fn reconsider(&self, _task: TaskId) {}
 
     fn now(&self) -> Nanos {
         Nanos(self.crowd.clock.load(Ordering::Relaxed))

@@ -33,6 +33,7 @@ mod cpus;
 mod crowd;
 mod handshake;
 mod inbox;
+mod inheritance;
 mod machine;
 mod primitives;
 mod primitives_gate;

@@ -13,14 +13,10 @@ use crate::id::CpuId;
 const HIGH: Class = Class::Fifo(Priority::HIGHEST);
 const LOW: Class = Class::Fifo(Priority::LOWEST);
 
-/// CPU 0 runs the highest priority; the lowest comes to wait there just as the real-time task of CPU 1 blocks, which
-/// leaves a fair one running there. In the end CPU 1 runs the one that waited.
-///
-/// Catches: no fence in `offer` or in `come_to` (stale set or attention: each overlooks the other), `come_to` asking
-/// before it shows what it runs, `relieve_outranked` not called for a kick.
-#[test]
-fn no_real_time_task_waits_while_another_cpu_runs_a_fair_one() {
-    explore(1, || {
+/// CPU 0 has a task of the highest priority, which is bound to it, and one of the lowest, which comes to wait there just as
+/// the real-time task of CPU 1 blocks and leaves a fair one running. In the end CPU 1 runs the one that waited.
+fn nothing_real_time_waits_while_another_cpu_runs_a_fair_task(arrivals: fn(&mut Host<'_>)) {
+    explore(1, move || {
         let scene = Scene::new(2, 4);
         let one = Affinity::one(CpuId(1));
         let other = scene.spawn_after(
@@ -36,11 +32,29 @@ fn no_real_time_task_waits_while_another_cpu_runs_a_fair_one() {
             },
         );
         let mut host = Host::new(&scene.machine, 0, NOW);
-        start_as(&mut host, 4, HIGH, Affinity::one(CpuId(0)));
-        thread::yield_now();
-        start_as(&mut host, 5, LOW, Affinity::ANY);
+        arrivals(&mut host);
         host.serve(|host| host.wait());
         other.join().unwrap();
+    });
+}
+
+/// Catches: no fence in `come_to` (stale set: CPU 1 overlooks CPU 0), `come_to` asking before it shows what it runs,
+/// `relieve_outranked` not called for a kick.
+#[test]
+fn a_real_time_task_that_arrives_is_taken_over() {
+    nothing_real_time_waits_while_another_cpu_runs_a_fair_task(|host| {
+        start_as(host, 4, HIGH, Affinity::one(CpuId(0)));
+        thread::yield_now();
+        start_as(host, 5, LOW, Affinity::ANY);
+    });
+}
+
+/// Catches: no fence in `offer` (stale attention: each overlooks the other).
+#[test]
+fn a_real_time_task_that_is_preempted_is_taken_over() {
+    nothing_real_time_waits_while_another_cpu_runs_a_fair_task(|host| {
+        start_as(host, 5, LOW, Affinity::ANY);
+        start_as(host, 4, HIGH, Affinity::one(CpuId(0)));
     });
 }
 

@@ -1,4 +1,4 @@
-//! A condition variable: waiters are notified in the order of their arrival.
+//! A condition variable: waiters are notified in the order of their ranks, and of their arrival among equals.
 //!
 //! A notified thread that would come at once, on another CPU, isn't woken to find the mutex held, mostly by its notifier,
 //! and to block again: it goes from this list straight to the mutex's, and is woken when the lock is its own (*wait
@@ -9,7 +9,7 @@
 //! behind a thread that hasn't run yet.
 
 use super::list::{WaitList, Waiting};
-use super::waiter::{Call, call};
+use super::waiter::{Call, Waiter, call};
 use super::{Kernel, Mutex};
 use crate::sync::const_new;
 use crate::task::Task;
@@ -40,7 +40,8 @@ impl Condvar {
     #[inline]
     pub fn wait(&self, kernel: impl Kernel, mutex: &Mutex, join: impl FnOnce(&dyn Fn() -> bool)) {
         let task = self.leave(&kernel, mutex, join);
-        if task.waiter.wait(kernel) == Call::Dismissed {
+        let stray = || mutex.follow_rank(kernel, Waiter::is_moved);
+        if task.waiter.wait(kernel, stray) == Call::Dismissed {
             mutex.lock(kernel);
         }
     }
@@ -54,7 +55,8 @@ impl Condvar {
         join: impl FnOnce(&dyn Fn() -> bool),
     ) -> bool {
         self.leave(&kernel, mutex, join);
-        let call = self.list.wait_until(&kernel, deadline).ok();
+        let stray = || mutex.follow_rank(kernel, Waiter::is_moved);
+        let call = self.list.wait_until(&kernel, deadline, stray).ok();
         if call != Some(Call::Granted) {
             mutex.lock(kernel);
         }
@@ -80,7 +82,13 @@ impl Condvar {
         task
     }
 
-    /// Notifies the thread that has waited longest, if one waits. `mutex` is called only then, and what it returns is
+    /// Whether a thread seems to wait.
+    #[cfg(all(test, loom))]
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.list.seems_empty()
+    }
+
+    /// Notifies the first of those that wait, if one does. `mutex` is called only then, and what it returns is
     /// used while a thread waits with it.
     #[inline]
     pub fn notify_one<'a>(&self, kernel: impl Kernel, mutex: impl Fn() -> &'a Mutex) {
@@ -111,11 +119,9 @@ impl Condvar {
     fn morph<K: Kernel>(waiting: Waiting<'_, K>, mutex: &Mutex, slot: u32, task: &Task) {
         let kernel = *waiting.kernel();
         task.waiter.take();
-        let admitted = mutex.admit(kernel, slot, task);
+        let followed = mutex.admit(kernel, slot, task);
         drop(waiting);
-        if let Some(task) = admitted {
-            kernel.wake(task);
-        }
+        followed.act(kernel);
     }
 }
 

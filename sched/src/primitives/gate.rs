@@ -128,64 +128,23 @@ impl Gate {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::Nanos;
-    use crate::id::TaskId;
-    use core::cell::RefCell;
-    use std::vec::Vec;
-
-    /// A kernel whose threads never get to run.
-    #[derive(Clone, Copy)]
-    struct Still<'a> {
-        tasks: &'a [Task],
-        woken: &'a RefCell<Vec<usize>>,
-    }
-
-    impl Kernel for Still<'_> {
-        fn current(&self) -> (u32, &Task) {
-            unreachable!("nobody runs")
-        }
-
-        fn tasks(&self) -> &[Task] {
-            self.tasks
-        }
-
-        fn park(&self) {}
-
-        fn park_until(&self, _deadline: Nanos) {}
-
-        fn now(&self) -> Nanos {
-            Nanos::ZERO
-        }
-
-        fn token(&self) -> u32 {
-            unreachable!("nobody runs")
-        }
-
-        fn is_near(&self, _task: &Task) -> bool {
-            true
-        }
-
-        fn wake(&self, task: TaskId) {
-            self.woken.borrow_mut().push(task.index());
-        }
-    }
+    use crate::primitives::still::Still;
 
     /// Catches: `take_list` that doesn't turn the list round; `hand_over` that takes the list before the queue is empty.
     #[test]
     fn the_lock_goes_round_in_the_order_of_arrival() {
-        let tasks: Vec<Task> = (0..6).map(|_| Task::new()).collect();
-        let woken = RefCell::new(Vec::new());
-        let kernel = Still { tasks: &tasks, woken: &woken };
+        let still = Still::new(6);
+        let kernel = still.thread(1);
         let gate = Gate::new();
         assert!(gate.try_lock());
-        let arrive = |slot: usize| assert!(!gate.join(slot as u32, &tasks[slot]));
+        let arrive = |slot: u32| assert!(!gate.join(slot, &still.tasks[slot as usize]));
         [4, 1, 3].into_iter().for_each(arrive);
         gate.unlock(kernel);
         [5, 2].into_iter().for_each(arrive);
         for _ in 0..4 {
             gate.unlock(kernel);
         }
-        assert_eq!(*woken.borrow(), [4, 1, 3, 5, 2]);
+        assert_eq!(*still.woken.borrow(), [4, 1, 3, 5, 2]);
         assert!(!gate.try_lock(), "the last one holds it");
         gate.unlock(kernel);
         assert!(gate.try_lock());

@@ -1,4 +1,4 @@
-//! A list of waiting threads, oldest first, behind its gate.
+//! A list of waiting threads, highest rank first and oldest among equals, behind its gate.
 //!
 //! [`WaitList::open`] is the only way to what is in it. A thread that waits with a limit takes itself out when its time
 //! is up, unless somebody took it out before: then it's about to be called, and waits for that.
@@ -15,9 +15,9 @@ use crate::time::Nanos;
 /// Threads that wait for something.
 #[derive(Debug)]
 pub(super) struct WaitList {
-    /// The oldest, written behind the gate; readable without, as a hint.
+    /// Whose turn is next, written behind the gate; readable without, as a hint.
     first: AtomicU32,
-    /// The youngest, behind the gate.
+    /// Whose turn is last, behind the gate.
     last: AtomicU32,
     gate: Gate,
 }
@@ -66,10 +66,10 @@ impl<'a, K: Kernel> Waiting<'a, K> {
         task.waiter.prepare(wish);
         self.push(slot, task);
         drop(self);
-        list.wait_until(kernel, deadline)
+        list.wait_until(kernel, deadline, || ())
     }
 
-    /// The oldest, and its wish.
+    /// Who is first, and its wish.
     #[inline]
     pub(super) fn front(&self) -> Option<(u32, u32)> {
         let first = self.list.first.load(Ordering::Relaxed);
@@ -81,22 +81,50 @@ impl<'a, K: Kernel> Waiting<'a, K> {
         self.list.seems_empty()
     }
 
-    /// Adds a thread whose waiter is prepared.
+    /// Adds a thread whose waiter is prepared, behind its equals.
     #[inline]
     pub(super) fn push(&self, slot: u32, task: &Task) {
         let last = self.list.last.load(Ordering::Relaxed);
-        task.waiter.next.store(NOBODY, Ordering::Relaxed);
         if last == NOBODY {
             // Who is first has none before it, whatever it says.
+            task.waiter.next.store(NOBODY, Ordering::Relaxed);
             self.list.first.store(slot, Ordering::Relaxed);
+            self.list.last.store(slot, Ordering::Relaxed);
         } else {
-            task.waiter.prev.store(last, Ordering::Relaxed);
-            self.task(last).waiter.next.store(slot, Ordering::Relaxed);
+            self.push_behind(last, slot, task);
         }
-        self.list.last.store(slot, Ordering::Relaxed);
     }
 
-    /// Takes the oldest out. The caller owes it a call.
+    /// Adds a thread behind `prev`, or as far before it as its rank puts it.
+    fn push_behind(&self, mut prev: u32, slot: u32, task: &Task) {
+        let rank = task.terms.coming_rank();
+        let first = self.list.first.load(Ordering::Relaxed);
+        while prev != NOBODY && self.task(prev).terms.coming_rank() < rank {
+            prev = if prev == first { NOBODY } else { self.task(prev).waiter.prev.load(Ordering::Relaxed) };
+        }
+        let next = self.behind(prev).swap(slot, Ordering::Relaxed);
+        task.waiter.prev.store(prev, Ordering::Relaxed);
+        task.waiter.next.store(next, Ordering::Relaxed);
+        self.before(next).store(slot, Ordering::Relaxed);
+    }
+
+    /// Where it says who comes after `prev`; [`NOBODY`] is before all.
+    fn behind(&self, prev: u32) -> &'a AtomicU32 {
+        if prev == NOBODY { &self.list.first } else { &self.task(prev).waiter.next }
+    }
+
+    /// Where it says who comes before `next`; [`NOBODY`] is after all.
+    fn before(&self, next: u32) -> &'a AtomicU32 {
+        if next == NOBODY { &self.list.last } else { &self.task(next).waiter.prev }
+    }
+
+    /// Puts a thread that is in the list where its rank, which has changed, puts it.
+    pub(super) fn push_again(&self, slot: u32, task: &Task) {
+        self.remove(slot, task);
+        self.push(slot, task);
+    }
+
+    /// Takes the first out. The caller owes it a call.
     #[inline]
     pub(super) fn pop(&self) -> Option<(u32, &'a Task)> {
         let (slot, task) = self.unlink()?;
@@ -120,7 +148,7 @@ impl<'a, K: Kernel> Waiting<'a, K> {
         Some((first, task))
     }
 
-    /// Takes the oldest out and calls it, with the list open: it may have to wait for that.
+    /// Takes the first out and calls it, with the list open: it may have to wait for that.
     pub(super) fn call_front(&self, how: Call) {
         if let Some((slot, task)) = self.unlink() {
             self.kernel.notify(call(task, slot, how));
@@ -151,10 +179,8 @@ impl<'a, K: Kernel> Waiting<'a, K> {
         let next = task.waiter.next.load(Ordering::Relaxed);
         let is_first = self.list.first.load(Ordering::Relaxed) == slot;
         let prev = if is_first { NOBODY } else { task.waiter.prev.load(Ordering::Relaxed) };
-        let forth = if is_first { &self.list.first } else { &self.task(prev).waiter.next };
-        forth.store(next, Ordering::Relaxed);
-        let back = if next == NOBODY { &self.list.last } else { &self.task(next).waiter.prev };
-        back.store(prev, Ordering::Relaxed);
+        self.behind(prev).store(next, Ordering::Relaxed);
+        self.before(next).store(prev, Ordering::Relaxed);
     }
 
     #[inline]
@@ -171,7 +197,8 @@ impl WaitList {
         kernel.notify(task);
     }
 
-    /// Blocks the calling thread, which is in the list, until it's called.
+    /// Blocks the calling thread, which is in the list, until it's called. `stray` is what it does when it's woken
+    /// otherwise, with the list closed.
     ///
     /// # Errors
     /// If the clock shows `deadline` before: then the thread is out of the list, which is open.
@@ -179,9 +206,10 @@ impl WaitList {
         &'a self,
         kernel: &'a K,
         deadline: Nanos,
+        stray: impl Fn(),
     ) -> Result<Call, Waiting<'a, K>> {
         let (slot, task) = kernel.current();
-        if let Some(call) = task.waiter.wait_until(*kernel, deadline) {
+        if let Some(call) = task.waiter.wait_until(*kernel, deadline, &stray) {
             return Ok(call);
         }
         let waiting = self.open(kernel);
@@ -190,7 +218,7 @@ impl WaitList {
             return Err(waiting);
         }
         drop(waiting);
-        Ok(task.waiter.wait(*kernel))
+        Ok(task.waiter.wait(*kernel, stray))
     }
 }
 

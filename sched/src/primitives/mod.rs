@@ -8,8 +8,8 @@
 //! has a word that tells threads which find nobody in their way what they need, and a list of those who wait, behind a
 //! lock of its own that is held for a few instructions.
 //!
-//! All of them hand over: what a thread waits for is given to it before it runs, in the order of arrival, so that
-//! nobody overtakes. All may be used from threads alone, with interrupts and preemption on.
+//! All of them hand over: what a thread waits for is given to it before it runs, the highest rank first and in the order
+//! of arrival among equals, so that nobody overtakes. All may be used from threads alone, with interrupts and preemption on.
 
 mod barrier;
 mod channel;
@@ -17,6 +17,7 @@ mod completion;
 mod condvar;
 mod gate;
 mod guard;
+mod inheritance;
 mod list;
 mod mutex;
 mod once;
@@ -24,6 +25,8 @@ mod queue;
 mod reentrant;
 mod rwlock;
 mod semaphore;
+#[cfg(all(test, not(loom)))]
+mod still;
 mod waiter;
 
 pub use barrier::Barrier;
@@ -53,6 +56,9 @@ pub trait Kernel: Copy {
     /// A number that tells the calling thread from all others that live: even, and not 0. Asked for on the shortest paths.
     fn token(&self) -> u32;
 
+    /// The slot of the thread that has this token.
+    fn slot_of(&self, token: u32) -> u32;
+
     /// The task table.
     fn tasks(&self) -> &[Task];
 
@@ -71,7 +77,10 @@ pub trait Kernel: Copy {
     /// Wakes a thread, or makes its next [`Kernel::park`] return at once.
     fn wake(&self, task: TaskId);
 
-    /// The same for a thread that will want a lock which the caller most likely holds.
+    /// Makes the scheduler look at what a thread's rank is: that has changed.
+    fn reconsider(&self, task: TaskId);
+
+    /// The same as [`Kernel::wake`] for a thread that will want a lock which the caller most likely holds.
     fn notify(&self, task: TaskId) {
         self.wake(task);
     }

@@ -1,13 +1,15 @@
-//! A blocking mutex with first-in-first-out hand-off and time limits.
+//! A blocking mutex with hand-off, time limits and priority inheritance.
 //!
 //! The word is 0 when free; otherwise it names the holder, and its lowest bit says that someone waits. Who waits is in
-//! a list, and an unlock hands the lock to the oldest there: the lock is never free while someone waits, so nobody
+//! a list, and an unlock hands the lock to the first there: the lock is never free while someone waits, so nobody
 //! overtakes and nobody spins. Free and uncontended, a lock and an unlock are one compare-and-swap each.
+//!
+//! The first that waits lends its rank to the holder; see [`super::inheritance`].
 
 use super::Kernel;
-use super::list::WaitList;
-use super::waiter::{Call, call};
-use crate::id::TaskId;
+use super::inheritance::{Followup, NOTHING};
+use super::list::{WaitList, Waiting};
+use super::waiter::{Call, Waiter, call};
 use crate::sync::untaped::AtomicU32;
 use crate::sync::{Ordering, const_new};
 use crate::task::Task;
@@ -15,22 +17,24 @@ use crate::time::Nanos;
 
 const FREE: u32 = 0;
 /// Someone waits. Set and cleared with the list open; while it's set, the word is changed there alone.
-const QUEUED: u32 = 1;
+pub(super) const QUEUED: u32 = 1;
 
-/// A mutual exclusion lock that blocks, and hands over in the order of arrival.
+/// A mutual exclusion lock that blocks, and hands over in the order of ranks, and of arrival among equals.
 #[derive(Debug)]
 pub struct Mutex {
     /// [`FREE`], or the holder's token, and maybe [`QUEUED`].
-    word: AtomicU32,
+    pub(super) word: AtomicU32,
     /// Who waits. Their wishes are their tokens.
-    list: WaitList,
+    pub(super) list: WaitList,
+    /// The rank that the holder is lent, behind the list's gate.
+    pub(super) lent: AtomicU32,
 }
 
 impl Mutex {
     const_new! {
         /// A free mutex.
         pub fn new() -> Self {
-            Self { word: AtomicU32::new(FREE), list: WaitList::new() }
+            Self { word: AtomicU32::new(FREE), list: WaitList::new(), lent: AtomicU32::new(NOTHING) }
         }
     }
 
@@ -78,11 +82,32 @@ impl Mutex {
         if self.take_or_queue(token) {
             return true;
         }
-        let Err(waiting) = waiting.wait(token, deadline) else { return true };
+        let (slot, task) = kernel.current();
+        task.waiter.prepare(token);
+        let followup = self.enlist(&waiting, slot, task);
+        drop(waiting);
+        followup.act(kernel);
+        let stray = || self.follow_rank(kernel, Waiter::is_listed);
+        let Err(waiting) = self.list.wait_until(&kernel, deadline, stray) else { return true };
+        let followup = self.give_up(&waiting);
+        drop(waiting);
+        followup.act(kernel);
+        false
+    }
+
+    /// Adds a thread to those that wait.
+    fn enlist<K: Kernel>(&self, waiting: &Waiting<'_, K>, slot: u32, task: &Task) -> Followup {
+        waiting.push(slot, task);
+        self.lend(waiting)
+    }
+
+    /// The calling thread's time is up, and it's out of the list.
+    fn give_up<K: Kernel>(&self, waiting: &Waiting<'_, K>) -> Followup {
+        let followup = self.lend(waiting);
         if waiting.is_empty() {
             self.word.fetch_and(!QUEUED, Ordering::Relaxed);
         }
-        false
+        followup
     }
 
     /// Takes the lock for `token` if it's free, and answers `true`; else says that someone waits. The list is open.
@@ -99,13 +124,11 @@ impl Mutex {
         }
     }
 
-    /// Gives the lock back, or to the thread that has waited for it longest. Only the holder calls this.
+    /// Gives the lock back, or to the first thread that waits for it. Only the holder calls this.
     #[inline]
     pub fn unlock(&self, kernel: impl Kernel) {
-        if !self.give_back(kernel)
-            && let Some(next) = self.hand_over(kernel)
-        {
-            kernel.wake(next);
+        if !self.give_back(kernel) {
+            self.hand_over(kernel).act(kernel);
         }
     }
 
@@ -113,8 +136,9 @@ impl Mutex {
     #[inline]
     pub(super) fn unlock_to_block(&self, kernel: impl Kernel) {
         if !self.give_back(kernel)
-            && let Some(next) = self.hand_over(kernel)
+            && let Some(next) = self.hand_over(kernel).wake
         {
+            // A rank that was returned is looked at when the caller is woken.
             kernel.notify(next);
         }
     }
@@ -126,38 +150,43 @@ impl Mutex {
         self.word.compare_exchange(kernel.token(), FREE, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    /// Gives the lock to the waiter that has waited longest, unless its time was up meanwhile; returns whom to wake.
+    /// Gives the lock to the first that waits, unless its time was up meanwhile.
     #[cold]
     #[inline(never)]
-    fn hand_over(&self, kernel: impl Kernel) -> Option<TaskId> {
+    fn hand_over(&self, kernel: impl Kernel) -> Followup {
         debug_assert!(self.is_mine(kernel), "a mutex is unlocked by the thread that locked it");
         let waiting = self.list.open(&kernel);
+        let lowered = self.return_rank(&waiting);
         let Some((slot, task)) = waiting.pop() else {
             // Release as in `give_back`.
             self.word.swap(FREE, Ordering::Release);
-            return None;
+            return Followup { wake: None, reconsider: lowered };
         };
         let token = task.waiter.wish.load(Ordering::Relaxed);
         let queued = if waiting.is_empty() { 0 } else { QUEUED };
         // The call that follows passes on what the lock guards.
         self.word.swap(token | queued, Ordering::Relaxed);
+        if queued != 0 {
+            // Nobody need be told: the new holder looks when it's woken.
+            let _ = self.lend(&waiting);
+        }
         drop(waiting);
-        Some(call(task, slot, Call::Granted))
+        Followup { wake: Some(call(task, slot, Call::Granted)), reconsider: lowered }
     }
 
-    /// Makes the thread in `slot`, which waits elsewhere for a wish that is its token, wait for this lock instead. If
-    /// the lock is free, it's the thread's at once: returns whom to wake.
+    /// Makes the thread in `slot`, which was taken out of another list where its wish is its token, wait for this lock
+    /// instead. If the lock is free, it's the thread's at once.
     ///
     /// The mutex may be gone as soon as the thread can have it.
-    pub(super) fn admit(&self, kernel: impl Kernel, slot: u32, task: &Task) -> Option<TaskId> {
+    pub(super) fn admit(&self, kernel: impl Kernel, slot: u32, task: &Task) -> Followup {
         let token = task.waiter.wish.load(Ordering::Relaxed);
         let waiting = self.list.open(&kernel);
         if !self.take_or_queue(token) {
-            waiting.push(slot, task);
-            return None;
+            task.waiter.set_moved();
+            return self.enlist(&waiting, slot, task);
         }
         drop(waiting);
-        Some(call(task, slot, Call::Granted))
+        Followup { wake: Some(call(task, slot, Call::Granted)), reconsider: None }
     }
 }
 

@@ -61,10 +61,10 @@ impl WaitQueue {
         // Pairs with the fence in `wake`: either the condition is seen here, or the waiter there.
         fence(Ordering::SeqCst);
         if !condition() {
-            return self.list.wait_until(&kernel, deadline).ok();
+            return self.list.wait_until(&kernel, deadline, || ()).ok();
         }
         // A wake that came all the same was for somebody who waits.
-        if self.list.wait_until(&kernel, Nanos::ZERO).is_ok() {
+        if self.list.wait_until(&kernel, Nanos::ZERO, || ()).is_ok() {
             self.wake_one(kernel);
         }
         Some(Call::Dismissed)

@@ -29,10 +29,12 @@ pub struct Waiter {
 const LISTED: u32 = 0;
 /// Out of the list, and about to be called. Whose time is up now must wait for that call.
 const TAKEN: u32 = 1;
+/// The same, but in a mutex's list meanwhile.
+const MOVED: u32 = 2;
 /// Called: the thread has what it waited for.
-const GRANTED: u32 = 2;
+const GRANTED: u32 = 3;
 /// Called: the thread goes on without.
-const DISMISSED: u32 = 3;
+const DISMISSED: u32 = 4;
 
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -68,36 +70,50 @@ impl Waiter {
         self.stage.store(TAKEN, Ordering::Relaxed);
     }
 
+    /// Behind the gate of a mutex's list: the waiter, which was taken out of another, is in it.
+    pub(super) fn set_moved(&self) {
+        self.stage.store(MOVED, Ordering::Relaxed);
+    }
+
     /// Behind the list's gate: whether the waiter is still there, for its thread to take out.
     pub(super) fn is_listed(&self) -> bool {
         self.stage.load(Ordering::Relaxed) == LISTED
+    }
+
+    /// Behind the gate of a mutex's list: whether the waiter, which was in another, is in it.
+    pub(super) fn is_moved(&self) -> bool {
+        self.stage.load(Ordering::Relaxed) == MOVED
     }
 
     #[inline]
     fn call_taken(&self) -> Option<Call> {
         // Acquire pairs with `call`'s Release. A wake that comes for another reason is no call.
         match self.stage.load(Ordering::Acquire) {
-            LISTED | TAKEN => None,
+            LISTED | TAKEN | MOVED => None,
             GRANTED => Some(Call::Granted),
             _ => Some(Call::Dismissed),
         }
     }
 
-    /// Blocks the thread, whose waiter this is, until it's called.
+    /// Blocks the thread, whose waiter this is, until it's called. `stray` is what it does when it's woken otherwise.
     #[inline]
-    pub(super) fn wait(&self, kernel: impl Kernel) -> Call {
+    pub(super) fn wait(&self, kernel: impl Kernel, stray: impl Fn()) -> Call {
         loop {
-            match self.call_taken() {
-                Some(call) => return call,
-                None => kernel.park(),
+            if let Some(call) = self.call_taken() {
+                return call;
             }
+            kernel.park();
+            if let Some(call) = self.call_taken() {
+                return call;
+            }
+            stray();
         }
     }
 
     /// The same, until the clock shows `deadline` at most; [`Nanos::NEVER`] is no limit.
-    pub(super) fn wait_until(&self, kernel: impl Kernel, deadline: Nanos) -> Option<Call> {
+    pub(super) fn wait_until(&self, kernel: impl Kernel, deadline: Nanos, stray: impl Fn()) -> Option<Call> {
         if deadline == Nanos::NEVER {
-            return Some(self.wait(kernel));
+            return Some(self.wait(kernel, stray));
         }
         loop {
             let call = self.call_taken();
@@ -105,6 +121,7 @@ impl Waiter {
                 return call;
             }
             kernel.park_until(deadline);
+            stray();
         }
     }
 }

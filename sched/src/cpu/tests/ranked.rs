@@ -4,6 +4,7 @@ use std::vec::Vec;
 
 use super::{MS, run};
 use crate::class::{Class, Priority};
+use crate::policy::PolicyKind;
 use crate::{Affinity, Config, Cpu, CpuId, Nanos, Next, Reason, Shared, Spec, TaskId, WakeOutcome};
 
 fn fifo(number: u8) -> Class {
@@ -296,4 +297,35 @@ fn the_first_fair_task_beside_a_throttled_one_is_announced_and_the_next_is_not()
     let _ = run(&mut zero, MS, Reason::Preempt);
     assert_eq!(zero.armed(), Nanos(950 * MS));
     assert_eq!(one.start(shared.create(6, pinned, CpuId(0)), Nanos(MS)), WakeOutcome::Noticed);
+}
+
+/// Whoever is woken sees nothing of ranks, and the policy has its own view of when a running task is overtaken.
+#[test]
+fn a_fair_task_runs_before_background_ones_at_once_under_every_policy() {
+    for policy in PolicyKind::ALL {
+        let shared = one(Config { policy, ..Config::default() });
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        start(&mut cpu, &[Class::Background, Class::Background], Affinity::ANY, 1);
+        let _ = run(&mut cpu, 0, Reason::Preempt);
+        let fair = shared.create(3, Spec::default(), CpuId(0));
+        assert_eq!(cpu.start(fair, Nanos(9 * MS)), WakeOutcome::Local { preempt: true }, "{policy:?}");
+        let _ = run(&mut cpu, 9 * MS, Reason::Preempt);
+        assert_eq!(cpu.current(), fair, "{policy:?}");
+    }
+}
+
+/// The virtual time of a CPU is its fair tasks', whatever those had that are real-time now.
+#[test]
+fn a_policy_forgets_a_task_that_is_real_time_now() {
+    let shared = one(Config { policy: PolicyKind::Eevdf, ..Config::default() });
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[Class::Fair, Class::Fair], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let (first, other) = if cpu.current() == tasks[0] { (0, 1) } else { (1, 0) };
+    let _ = cpu.set_class(tasks[first], fifo(1), Nanos(MS));
+    let _ = run(&mut cpu, MS, Reason::Preempt);
+    let _ = run(&mut cpu, 2 * MS, Reason::Block);
+    assert_eq!(cpu.current(), tasks[other]);
+    let _ = run(&mut cpu, 7 * MS, Reason::Preempt);
+    assert_eq!(cpu.frame(), shared.task(tasks[other].index()).virtual_time.get());
 }

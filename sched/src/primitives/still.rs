@@ -1,0 +1,81 @@
+//! A kernel for tests whose threads never get to run: what a primitive does to those that wait can be looked at.
+
+use core::cell::RefCell;
+use std::vec::Vec;
+
+use super::Kernel;
+use crate::id::TaskId;
+use crate::task::Task;
+use crate::time::Nanos;
+
+/// Threads, in the slots from 1 on, and what was done to them.
+pub(super) struct Still {
+    pub(super) tasks: Vec<Task>,
+    /// The slots of those that were woken, in order.
+    pub(super) woken: RefCell<Vec<u32>>,
+    /// The slots of those whose rank the scheduler was to look at, and how many were woken before.
+    pub(super) reconsidered: RefCell<Vec<(u32, usize)>>,
+}
+
+impl Still {
+    pub(super) fn new(slots: usize) -> Self {
+        let tasks: Vec<Task> = (0..slots).map(|_| Task::new()).collect();
+        for task in &tasks {
+            task.state.create();
+        }
+        Self { tasks, woken: RefCell::default(), reconsidered: RefCell::default() }
+    }
+
+    /// The kernel as the thread in `slot` sees it.
+    pub(super) fn thread(&self, slot: u32) -> Thread<'_> {
+        Thread { still: self, slot }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Thread<'a> {
+    still: &'a Still,
+    slot: u32,
+}
+
+impl Kernel for Thread<'_> {
+    fn current(&self) -> (u32, &Task) {
+        (self.slot, &self.still.tasks[self.slot as usize])
+    }
+
+    fn token(&self) -> u32 {
+        self.slot << 1
+    }
+
+    fn slot_of(&self, token: u32) -> u32 {
+        token >> 1
+    }
+
+    fn tasks(&self) -> &[Task] {
+        &self.still.tasks
+    }
+
+    fn now(&self) -> Nanos {
+        Nanos::ZERO
+    }
+
+    fn park(&self) {
+        panic!("nobody gets to run, so nobody would call");
+    }
+
+    fn park_until(&self, _deadline: Nanos) {
+        self.park();
+    }
+
+    fn is_near(&self, _task: &Task) -> bool {
+        true
+    }
+
+    fn wake(&self, task: TaskId) {
+        self.still.woken.borrow_mut().push(task.slot);
+    }
+
+    fn reconsider(&self, task: TaskId) {
+        self.still.reconsidered.borrow_mut().push((task.slot, self.still.woken.borrow().len()));
+    }
+}
