@@ -40,7 +40,7 @@ impl Condvar {
     #[inline]
     pub fn wait(&self, kernel: impl Kernel, mutex: &Mutex, join: impl FnOnce(&dyn Fn() -> bool)) {
         let task = self.leave(&kernel, mutex, join);
-        let stray = || mutex.follow_rank(kernel, Waiter::is_moved);
+        let stray = move || mutex.follow_rank(kernel, Waiter::is_moved);
         if task.waiter.wait(kernel, stray) == Call::Dismissed {
             mutex.lock(kernel);
         }
@@ -55,7 +55,7 @@ impl Condvar {
         join: impl FnOnce(&dyn Fn() -> bool),
     ) -> bool {
         self.leave(&kernel, mutex, join);
-        let stray = || mutex.follow_rank(kernel, Waiter::is_moved);
+        let stray = move || mutex.follow_rank(kernel, Waiter::is_moved);
         let call = self.list.wait_until(&kernel, deadline, stray).ok();
         if call != Some(Call::Granted) {
             mutex.lock(kernel);

@@ -24,6 +24,7 @@ impl Mutex {
     /// The calling thread, which waits here if `is_here` with the list open, was woken for another reason: its rank
     /// may have changed.
     #[cold]
+    #[inline(never)]
     pub(super) fn follow_rank(&self, kernel: impl Kernel, is_here: fn(&Waiter) -> bool) {
         let (slot, task) = kernel.current();
         let waiting = self.list.open(&kernel);

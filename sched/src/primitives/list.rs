@@ -96,6 +96,7 @@ impl<'a, K: Kernel> Waiting<'a, K> {
     }
 
     /// Adds a thread behind `prev`, or as far before it as its rank puts it.
+    #[inline(never)]
     fn push_behind(&self, mut prev: u32, slot: u32, task: &Task) {
         let rank = task.terms.coming_rank();
         let first = self.list.first.load(Ordering::Relaxed);

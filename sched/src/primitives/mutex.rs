@@ -128,17 +128,29 @@ impl Mutex {
     #[inline]
     pub fn unlock(&self, kernel: impl Kernel) {
         if !self.give_back(kernel) {
-            self.hand_over(kernel).act(kernel);
+            self.unlock_slowly(kernel);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unlock_slowly(&self, kernel: impl Kernel) {
+        self.hand_over(kernel).act(kernel);
     }
 
     /// The same by a thread that is about to block: it isn't preempted for the next holder before it has.
     #[inline]
     pub(super) fn unlock_to_block(&self, kernel: impl Kernel) {
-        if !self.give_back(kernel)
-            && let Some(next) = self.hand_over(kernel).wake
-        {
-            // A rank that was returned is looked at when the caller is woken.
+        if !self.give_back(kernel) {
+            self.unlock_slowly_to_block(kernel);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unlock_slowly_to_block(&self, kernel: impl Kernel) {
+        // A rank that was returned is looked at when the caller is woken.
+        if let Some(next) = self.hand_over(kernel).wake {
             kernel.notify(next);
         }
     }
@@ -151,8 +163,6 @@ impl Mutex {
     }
 
     /// Gives the lock to the first that waits, unless its time was up meanwhile.
-    #[cold]
-    #[inline(never)]
     fn hand_over(&self, kernel: impl Kernel) -> Followup {
         debug_assert!(self.is_mine(kernel), "a mutex is unlocked by the thread that locked it");
         let waiting = self.list.open(&kernel);

@@ -98,15 +98,23 @@ impl Waiter {
     /// Blocks the thread, whose waiter this is, until it's called. `stray` is what it does when it's woken otherwise.
     #[inline]
     pub(super) fn wait(&self, kernel: impl Kernel, stray: impl Fn()) -> Call {
+        if let Some(call) = self.call_taken() {
+            return call;
+        }
+        kernel.park();
+        self.call_taken().unwrap_or_else(|| self.wait_on(kernel, stray))
+    }
+
+    /// The rest of a wait: the thread was woken, and not called.
+    #[cold]
+    #[inline(never)]
+    fn wait_on(&self, kernel: impl Kernel, stray: impl Fn()) -> Call {
         loop {
+            stray();
             if let Some(call) = self.call_taken() {
                 return call;
             }
             kernel.park();
-            if let Some(call) = self.call_taken() {
-                return call;
-            }
-            stray();
         }
     }
 
