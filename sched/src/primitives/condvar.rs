@@ -75,8 +75,7 @@ impl Condvar {
         join(&|| waiting.is_empty());
         let (slot, task) = kernel.current();
         task.waiter.prepare(kernel.token());
-        waiting.push(slot, task);
-        drop(waiting);
+        waiting.push_and_close(slot, task);
         // Whoever changes the condition under the mutex from here on sees the waiter.
         mutex.unlock_to_block(*kernel);
         task

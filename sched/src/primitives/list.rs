@@ -64,8 +64,7 @@ impl<'a, K: Kernel> Waiting<'a, K> {
         let (list, kernel) = (self.list, self.kernel);
         let (slot, task) = kernel.current();
         task.waiter.prepare(wish);
-        self.push(slot, task);
-        drop(self);
+        self.push_and_close(slot, task);
         list.wait_until(kernel, deadline, || ())
     }
 
@@ -91,32 +90,23 @@ impl<'a, K: Kernel> Waiting<'a, K> {
             self.list.first.store(slot, Ordering::Relaxed);
             self.list.last.store(slot, Ordering::Relaxed);
         } else {
-            self.push_behind(last, slot, task);
+            self.list.push_behind(self.kernel.tasks(), last, slot, task);
         }
     }
 
-    /// Adds a thread behind `prev`, or as far before it as its rank puts it.
+    /// [`Waiting::push`], and closes the list.
+    #[inline]
+    pub(super) fn push_and_close(self, slot: u32, task: &Task) {
+        if self.is_empty() {
+            self.push(slot, task);
+        } else {
+            self.push_among_others(slot, task);
+        }
+    }
+
     #[inline(never)]
-    fn push_behind(&self, mut prev: u32, slot: u32, task: &Task) {
-        let rank = task.terms.coming_rank();
-        let first = self.list.first.load(Ordering::Relaxed);
-        while prev != NOBODY && self.task(prev).terms.coming_rank() < rank {
-            prev = if prev == first { NOBODY } else { self.task(prev).waiter.prev.load(Ordering::Relaxed) };
-        }
-        let next = self.behind(prev).swap(slot, Ordering::Relaxed);
-        task.waiter.prev.store(prev, Ordering::Relaxed);
-        task.waiter.next.store(next, Ordering::Relaxed);
-        self.before(next).store(slot, Ordering::Relaxed);
-    }
-
-    /// Where it says who comes after `prev`; [`NOBODY`] is before all.
-    fn behind(&self, prev: u32) -> &'a AtomicU32 {
-        if prev == NOBODY { &self.list.first } else { &self.task(prev).waiter.next }
-    }
-
-    /// Where it says who comes before `next`; [`NOBODY`] is after all.
-    fn before(&self, next: u32) -> &'a AtomicU32 {
-        if next == NOBODY { &self.list.last } else { &self.task(next).waiter.prev }
+    fn push_among_others(self, slot: u32, task: &Task) {
+        self.push(slot, task);
     }
 
     /// Puts a thread that is in the list where its rank, which has changed, puts it.
@@ -180,8 +170,8 @@ impl<'a, K: Kernel> Waiting<'a, K> {
         let next = task.waiter.next.load(Ordering::Relaxed);
         let is_first = self.list.first.load(Ordering::Relaxed) == slot;
         let prev = if is_first { NOBODY } else { task.waiter.prev.load(Ordering::Relaxed) };
-        self.behind(prev).store(next, Ordering::Relaxed);
-        self.before(next).store(prev, Ordering::Relaxed);
+        self.list.behind(self.kernel.tasks(), prev).store(next, Ordering::Relaxed);
+        self.list.before(self.kernel.tasks(), next).store(prev, Ordering::Relaxed);
     }
 
     #[inline]
@@ -191,6 +181,31 @@ impl<'a, K: Kernel> Waiting<'a, K> {
 }
 
 impl WaitList {
+    /// Adds a thread behind `prev`, or as far before it as its rank puts it. The list is open.
+    #[inline(never)]
+    fn push_behind(&self, tasks: &[Task], mut prev: u32, slot: u32, task: &Task) {
+        let rank = task.terms.coming_rank();
+        let first = self.first.load(Ordering::Relaxed);
+        while prev != NOBODY && tasks[prev as usize].terms.coming_rank() < rank {
+            let waiter = &tasks[prev as usize].waiter;
+            prev = if prev == first { NOBODY } else { waiter.prev.load(Ordering::Relaxed) };
+        }
+        let next = self.behind(tasks, prev).swap(slot, Ordering::Relaxed);
+        task.waiter.prev.store(prev, Ordering::Relaxed);
+        task.waiter.next.store(next, Ordering::Relaxed);
+        self.before(tasks, next).store(slot, Ordering::Relaxed);
+    }
+
+    /// Where it says who comes after `prev`; [`NOBODY`] is before all.
+    fn behind<'a>(&'a self, tasks: &'a [Task], prev: u32) -> &'a AtomicU32 {
+        if prev == NOBODY { &self.first } else { &tasks[prev as usize].waiter.next }
+    }
+
+    /// Where it says who comes before `next`; [`NOBODY`] is after all.
+    fn before<'a>(&'a self, tasks: &'a [Task], next: u32) -> &'a AtomicU32 {
+        if next == NOBODY { &self.last } else { &tasks[next as usize].waiter.prev }
+    }
+
     #[cold]
     #[inline(never)]
     fn hand_over_and_notify(&self, kernel: impl Kernel, task: TaskId) {
