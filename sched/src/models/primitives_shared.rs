@@ -99,6 +99,27 @@ fn a_closed_semaphore_sends_everyone_away() {
     });
 }
 
+/// Who waits needs one of two permits that come at once; another one takes the second as it passes.
+///
+/// Catches: `serve` that leaves the rest with Relaxed (stale: who takes it overlooks what was done before).
+#[test]
+fn what_is_left_of_permits_brings_what_was_done_before() {
+    explore(2, || {
+        let session = Session::new(3, With::new(Semaphore::new(0)));
+        let me = session.enter(1);
+        let waiter = session.spawn(2, |me, shared: &With<Semaphore>| {
+            shared.it.acquire_until(me, 1, Nanos::NEVER).unwrap();
+        });
+        let passer = session.spawn(3, |_, shared: &With<Semaphore>| {
+            shared.it.try_acquire(1).is_err() || shared.value.get() == 1
+        });
+        session.shared.value.set(1);
+        session.shared.it.release(me, 2);
+        waiter.join().unwrap();
+        assert!(passer.join().unwrap(), "a permit came without what was done before");
+    });
+}
+
 impl With<RwLock> {
     fn read(&self, me: Member<'_>) -> u64 {
         assert!(self.it.read_until(me, Nanos::NEVER));
@@ -154,6 +175,26 @@ fn a_writer_that_gives_up_lets_readers_by() {
         let added = writer.join().unwrap();
         assert_eq!(session.shared.value.get(), added);
         assert!(session.shared.it.try_write(), "the lock is free in the end");
+    });
+}
+
+/// A writer that gives up lets a reader in, when another writer has just given the lock back.
+///
+/// Catches: `serve` that looks at the word with Relaxed (stale: the reader overlooks what the other writer did).
+#[test]
+fn what_a_writer_did_is_seen_by_who_is_let_in_by_another() {
+    explore(2, || {
+        let session = Session::new(3, With::new(RwLock::new()));
+        let me = session.enter(1);
+        assert!(session.shared.it.try_write());
+        let sleeper = session.crowd.id(2);
+        let writer = session.spawn(2, |me, shared: &With<RwLock>| shared.add(me, SOON));
+        let reader = session.spawn(3, |me, shared: &With<RwLock>| shared.read(me));
+        me.expire(sleeper);
+        session.shared.value.add(1);
+        session.shared.it.unlock_write(me);
+        assert!(reader.join().unwrap() >= 1);
+        writer.join().unwrap();
     });
 }
 

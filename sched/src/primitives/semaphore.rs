@@ -153,8 +153,9 @@ impl Semaphore {
         if waiting.is_empty() {
             word &= !QUEUED;
         }
-        // AcqRel as in `try_acquire` and `release`.
-        self.word.swap(word, Ordering::AcqRel);
+        // Release as in `release`. What others did under permits that they released is known to those who were called:
+        // they looked at the word when they came to wait, and who released any since did that behind the list's gate.
+        self.word.swap(word, Ordering::Release);
     }
 
     /// Sends everyone away who waits, and whoever comes to wait from now on. Free permits can still be had.
@@ -162,9 +163,8 @@ impl Semaphore {
         let waiting = self.list.open(&kernel);
         waiting.call_all(Call::Dismissed);
         let mut word = self.word.load(Ordering::Relaxed);
-        // Release as in `release`: what was done before is seen by whoever finds it closed.
         while let Err(now) =
-            self.word.compare_exchange(word, (word | CLOSED) & !QUEUED, Ordering::Release, Ordering::Relaxed)
+            self.word.compare_exchange(word, (word | CLOSED) & !QUEUED, Ordering::Relaxed, Ordering::Relaxed)
         {
             word = now;
         }
@@ -173,13 +173,6 @@ impl Semaphore {
     /// [`Semaphore::close`], and takes all free permits.
     pub fn shut(&self, kernel: impl Kernel) {
         self.close(kernel);
-        // AcqRel as in `try_acquire` and `release`.
-        self.word.swap(CLOSED, Ordering::AcqRel);
-    }
-
-    /// Whether the semaphore is closed.
-    pub fn is_closed(&self) -> bool {
-        // Acquire pairs with the Release in `close`.
-        self.word.load(Ordering::Acquire) & CLOSED != 0
+        self.word.swap(CLOSED, Ordering::Relaxed);
     }
 }
