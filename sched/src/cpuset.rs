@@ -42,6 +42,13 @@ impl CpuSet {
         word.load(Ordering::Relaxed) & bit(cpu) != 0
     }
 
+    /// The members among the 64 CPUs from `64 * index` on, a bit each; the machine must have some of those.
+    #[inline]
+    pub fn members(&self, index: usize) -> u64 {
+        let word = if self.words.is_empty() { &self.top } else { &self.words[index] };
+        word.load(Ordering::Relaxed)
+    }
+
     /// Adds `cpu`. What was written before is seen by whoever finds it.
     #[inline]
     pub fn insert(&self, cpu: CpuId) {

@@ -44,7 +44,7 @@ impl Mailbox {
             inboxes: (0..cpus).map(|_| CachePadded::default()).collect(),
             news: CachePadded::default(),
             load: CachePadded::default(),
-            reach: CachePadded::default(),
+            reach: CachePadded::new(Reach::new(cpus)),
             waiting_rank: CachePadded::new(Owned::new(0)),
             stats: CachePadded::default(),
         }
@@ -60,12 +60,21 @@ impl Mailbox {
         &self.news
     }
 
+    /// Puts an idle CPU's question to the owner, `own`, as [`Reach::ask`] does, so that it hears of it at its next look. Any
+    /// CPU; it must then kick this one.
+    pub fn ask(&self, own: CpuId, end: u32) {
+        self.reach.ask(end);
+        // After the question: whoever takes the bit finds it.
+        self.pending.insert(own);
+    }
+
     /// The slots that are posted here, in no order. For invariants, while no CPU is at work.
     pub fn posted<'a>(&'a self, tasks: &'a [Task]) -> impl Iterator<Item = u32> + 'a {
         self.inboxes.iter().flat_map(|inbox| inbox.peek(tasks))
     }
 
-    /// Takes every task that was posted, by sender, oldest first, and says when there is news. Only the owner, `own`.
+    /// Takes every task that was posted, by sender, oldest first, and says when there is news or a question. Only the owner,
+    /// `own`.
     #[inline(always)]
     pub fn take(&self, own: CpuId, tasks: &[Task], mut visit: impl FnMut(Mail)) {
         self.pending.take(|from| {
@@ -84,7 +93,7 @@ impl Mailbox {
 pub enum Mail {
     /// A task, now its own.
     Task(u32),
-    /// News about tasks, in [`Mailbox::news`].
+    /// News about tasks, in [`Mailbox::news`], or a question, in [`Mailbox::reach`].
     News,
 }
 

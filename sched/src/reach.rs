@@ -1,111 +1,181 @@
-//! Where the waiting tasks of a CPU may run: up to 64 groups of CPUs, a bit each.
+//! Where the waiting tasks of a CPU may run: a set of CPUs, a bit each.
 //!
-//! An overloaded CPU publishes it, so that an idle one asks a CPU that can help it. Exact with up to 64 CPUs, where
-//! a group is one; beyond that it may overstate.
+//! An overloaded CPU publishes it, so that an idle one asks a CPU that can help it, and disturbs no other. It holds every
+//! CPU where a waiting task may run, and perhaps some where one could that has gone since; a question that was in vain
+//! makes it exact.
+
+use alloc::boxed::Box;
 
 use crate::affinity::Affinity;
+use crate::cpuset::CpuSet;
 use crate::id::CpuId;
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, Owned};
 
-/// Groups of CPUs.
-pub type Groups = u64;
-
-/// Every CPU.
-pub const EVERYWHERE: Groups = u64::MAX;
-
-/// How a machine's CPUs are grouped.
-#[derive(Clone, Copy, Debug)]
-pub struct Grouping {
-    cpus: u32,
-    shift: u32,
-}
-
-impl Grouping {
-    /// The finest one with no more than 64 groups.
-    pub fn new(cpus: usize) -> Self {
-        Self { cpus: cpus as u32, shift: cpus.div_ceil(64).next_power_of_two().ilog2() }
-    }
-
-    /// The group of a CPU.
-    pub fn of(self, cpu: CpuId) -> Groups {
-        1 << (cpu.0 >> self.shift)
-    }
-
-    /// The groups that an affinity touches.
-    pub fn touched_by(self, affinity: Affinity) -> Groups {
-        let (first, end) = (affinity.first().0, affinity.end().min(self.cpus));
-        if first >= end {
-            return 0;
-        }
-        let (low, high) = (first >> self.shift, (end - 1) >> self.shift);
-        (EVERYWHERE << low) & (EVERYWHERE >> (63 - high))
-    }
+/// What the owner of a reach remembers of it, to pass over what changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Extent {
+    /// Nothing waits that may run elsewhere.
+    Nowhere,
+    /// On some CPUs.
+    Somewhere,
+    /// On every CPU.
+    Everywhere,
 }
 
 /// What a CPU publishes of it; it counts while the CPU is in the set of overloaded ones.
 #[derive(Debug)]
 pub struct Reach {
-    groups: AtomicU64,
-    /// Whether an idle CPU has asked, or another passed its question on, since this CPU looked.
-    asked: AtomicBool,
+    /// The CPUs 0 to 63.
+    first: Owned,
+    /// The others, 64 by 64.
+    rest: Box<[Owned]>,
+    /// Since this CPU looked last an idle one has asked, or another passed its question on: up to which CPU the question
+    /// is to be passed on further; 0 if none was put.
+    asked: AtomicU64,
 }
 
 impl Reach {
-    /// Everywhere.
-    pub fn new() -> Self {
-        Self { groups: AtomicU64::new(EVERYWHERE), asked: AtomicBool::new(false) }
+    /// Nowhere, among `cpus` CPUs.
+    pub fn new(cpus: usize) -> Self {
+        let rest = (1..cpus.div_ceil(64)).map(|_| Owned::new(0)).collect();
+        Self { first: Owned::new(0), rest, asked: AtomicU64::new(0) }
     }
 
-    /// Publishes. The owner only; a fence must follow if it's more than before.
-    pub fn publish(&self, groups: Groups) {
-        self.groups.store(groups, Ordering::Relaxed);
+    /// Whether a task may wait there that can run on `cpu`.
+    pub fn includes(&self, cpu: CpuId) -> bool {
+        let word = if cpu.0 < 64 { &self.first } else { &self.rest[cpu.index() / 64 - 1] };
+        word.get() >> (cpu.0 % 64) & 1 != 0
     }
 
-    /// Whether a task may wait there that can run on one of `groups`.
-    pub fn touches(&self, groups: Groups) -> bool {
-        self.groups.load(Ordering::Relaxed) & groups != 0
+    /// Whether a task may wait there that can run on one of `cpus`.
+    pub fn meets(&self, cpus: &CpuSet) -> bool {
+        self.words().enumerate().any(|(index, word)| word.get() & cpus.members(index) != 0)
     }
 
-    /// Puts a question to the CPU. Any CPU; it must then kick this one.
-    pub fn ask(&self) {
+    /// Adds the CPUs of an affinity, and tells whether it lacked any. The owner only; a fence must follow if it did.
+    pub fn widen(&self, affinity: Affinity) -> bool {
+        let mut lacked = false;
+        for (index, word) in self.words().enumerate() {
+            let (before, more) = (word.get(), allowed(affinity, index));
+            if more & !before != 0 {
+                word.set(before | more);
+                lacked = true;
+            }
+        }
+        lacked
+    }
+
+    /// Leaves only the CPUs of the affinities that `all` goes through, each of which it has, and tells whether that's any.
+    /// The owner only.
+    pub fn narrow<All: Iterator<Item = Affinity>>(&self, all: impl Fn() -> All) -> bool {
+        let mut left = 0;
+        for (index, word) in self.words().enumerate() {
+            // No fence is needed: every bit that is set after was set before.
+            let exact = all().fold(0, |sum, affinity| sum | allowed(affinity, index));
+            debug_assert_eq!(exact & !word.get(), 0, "a task waits that wasn't noted");
+            word.set(exact);
+            left |= exact;
+        }
+        left != 0
+    }
+
+    fn words(&self) -> impl Iterator<Item = &Owned> {
+        core::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// Puts a question to the CPU, which is to pass it on to the CPUs below `end` if it can't help. Any CPU; it must then
+    /// kick this one.
+    pub fn ask(&self, end: u32) {
         // Release pairs with the Acquire in `take_question`: who sees the question sees the idle CPU. No fence is between
         // the two where a question is passed on by one that had narrowed its reach. Relaxed, who takes it might see
         // another idle CPU only, can't help that one either, and pass the question on for that one's sake; when the
         // kick comes it finds the question taken, and the CPU that asked idles beside one that could have helped.
-        self.asked.store(true, Ordering::Release);
+        self.asked.fetch_max(end.into(), Ordering::Release);
     }
 
-    /// Whether a question was put since the last call. Only the owner, before it looks who's idle.
-    pub fn take_question(&self) -> bool {
+    /// Up to which CPU a question is to be passed on that was put since the last call; of several the furthest. Only the
+    /// owner, before it looks who's idle.
+    pub fn take_question(&self) -> Option<u32> {
+        if self.asked.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         // Acquire pairs with the Release in `ask`.
-        self.asked.load(Ordering::Relaxed) && self.asked.swap(false, Ordering::Acquire)
+        Some(self.asked.swap(0, Ordering::Acquire) as u32)
     }
 }
 
-impl Default for Reach {
-    fn default() -> Self {
-        Self::new()
-    }
+/// The CPUs of an affinity, of the 64 in the word `index`.
+fn allowed(affinity: Affinity, index: usize) -> u64 {
+    let base = index as u32 * 64;
+    let first = affinity.first().0.clamp(base, base + 64) - base;
+    let end = affinity.end().clamp(base, base + 64) - base;
+    below(end) & !below(first)
+}
+
+/// The lowest `count` bits, up to 64.
+fn below(count: u32) -> u64 {
+    1_u64.checked_shl(count).map_or(u64::MAX, |bit| bit - 1)
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use core::iter;
+    use proptest::prelude::*;
+    use std::vec::Vec;
+
+    fn members(reach: &Reach, cpus: u32) -> Vec<u32> {
+        (0..cpus).filter(|&cpu| reach.includes(CpuId(cpu))).collect()
+    }
+
+    fn among(affinities: &[Affinity], cpus: u32) -> Vec<u32> {
+        (0..cpus).filter(|&cpu| affinities.iter().any(|affinity| affinity.allows(CpuId(cpu)))).collect()
+    }
+
+    proptest! {
+        /// Against one CPU after the other, for every size that has another number of words.
+        #[test]
+        fn a_reach_holds_the_cpus_of_its_affinities_and_no_other(
+            cpus in prop::sample::select(std::vec![1_u32, 2, 63, 64, 65, 128, 129, 256, 1_024, 4_096]),
+            ranges in prop::collection::vec((any::<u32>(), any::<u32>()), 1..6),
+            idle in any::<u32>(),
+        ) {
+            let range = |(first, last): (u32, u32)| {
+                let (first, last) = (first % cpus, last % cpus);
+                Affinity::range(first.min(last), first.max(last) + 1).unwrap()
+            };
+            let affinities: Vec<Affinity> = ranges.into_iter().map(range).collect();
+            let reach = Reach::new(cpus as usize);
+            for (count, &affinity) in affinities.iter().enumerate() {
+                let before = members(&reach, cpus);
+                let lacked = reach.widen(affinity);
+                prop_assert_eq!(members(&reach, cpus), among(&affinities[..=count], cpus));
+                prop_assert_eq!(lacked, before != members(&reach, cpus), "a fence for what changes nothing, or none");
+            }
+            let set = CpuSet::new(cpus as usize);
+            prop_assert!(!reach.meets(&set));
+            set.insert(CpuId(idle % cpus));
+            prop_assert_eq!(reach.meets(&set), reach.includes(CpuId(idle % cpus)));
+            let left = &affinities[..affinities.len() / 2];
+            prop_assert_eq!(reach.narrow(|| left.iter().copied()), !left.is_empty());
+            prop_assert_eq!(members(&reach, cpus), among(left, cpus));
+        }
+    }
 
     #[test]
-    fn an_affinity_touches_the_groups_of_its_cpus_and_no_other() {
-        for cpus in [1, 2, 63, 64, 65, 128, 200, 1024, 4096] {
-            let grouping = Grouping::new(cpus);
-            for (first, end) in
-                [(0, 1), (0, cpus), (cpus / 2, cpus / 2 + 1), (cpus / 3, cpus), (cpus - 1, cpus)]
-            {
-                let affinity = Affinity::range(first as u32, end as u32).unwrap();
-                let one_by_one = (first..end).fold(0, |sum, cpu| sum | grouping.of(CpuId(cpu as u32)));
-                assert_eq!(grouping.touched_by(affinity), one_by_one, "{first}..{end} of {cpus}");
-            }
-            let all = (0..cpus).fold(0, |sum, cpu| sum | grouping.of(CpuId(cpu as u32)));
-            assert_eq!(grouping.touched_by(Affinity::ANY), all);
-            assert_eq!(grouping.touched_by(Affinity::one(CpuId(cpus as u32))), 0, "no such CPU");
+    fn an_affinity_beyond_the_machine_reaches_nobody() {
+        let reach = Reach::new(100);
+        assert!(reach.widen(Affinity::ANY) && !reach.widen(Affinity::ANY));
+        assert!(reach.narrow(|| iter::once(Affinity::ANY)) && reach.includes(CpuId(99)));
+        assert!(!reach.narrow(|| iter::once(Affinity::one(CpuId(128)))));
+    }
+
+    #[test]
+    fn of_several_questions_the_furthest_is_taken_once() {
+        let reach = Reach::new(100);
+        for end in [7, 100, 3] {
+            reach.ask(end);
         }
+        assert_eq!((reach.take_question(), reach.take_question()), (Some(100), None));
     }
 }

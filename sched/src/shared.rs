@@ -8,7 +8,6 @@ use crate::config::Config;
 use crate::cpuset::CpuSet;
 use crate::id::{CpuId, TaskId};
 use crate::mailbox::Mailbox;
-use crate::reach::Grouping;
 use crate::sync::{Ordering, fence};
 use crate::task::{Spec, Task};
 use crate::time::Nanos;
@@ -19,7 +18,6 @@ use crate::time::Nanos;
 #[derive(Debug)]
 pub struct Shared {
     pub(crate) config: Config,
-    pub(crate) grouping: Grouping,
     pub(crate) tasks: Box<[Task]>,
     pub(crate) mailboxes: Box<[Mailbox]>,
     /// CPUs that have nothing to run. Whoever removes one has promised it a task.
@@ -35,7 +33,6 @@ impl Shared {
     pub fn new(cpus: usize, tasks: usize, config: Config) -> Self {
         Self {
             config,
-            grouping: Grouping::new(cpus),
             tasks: (0..cpus + tasks).map(|_| Task::new()).collect(),
             mailboxes: (0..cpus).map(|_| Mailbox::new(cpus)).collect(),
             idle: CachePadded::new(CpuSet::new(cpus)),

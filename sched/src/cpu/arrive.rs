@@ -4,6 +4,7 @@ use super::Cpu;
 use super::ranked::Admission;
 use crate::mailbox::Mail;
 use crate::policy::Arrival;
+use crate::reach::Extent;
 use crate::state::Woken;
 use crate::task::Task;
 use crate::time::Nanos;
@@ -130,7 +131,7 @@ impl<'a> Cpu<'a> {
     pub(super) fn must_reschedule(&self) -> bool {
         self.preempt
             || !self.is_armed_early() && self.overtaken_at() < self.armed
-            || self.reach != 0 && self.queue.movable() > 0 && self.sees_hungry()
+            || self.extent != Extent::Nowhere && self.queue.movable() > 0 && self.sees_hungry()
     }
 
     /// The runnable task with the least virtual time, where some wait: the first of them, or the running one.

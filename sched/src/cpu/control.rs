@@ -76,7 +76,7 @@ impl Cpu<'_> {
         self.kick_unless_noticed(target, notice, now)
     }
 
-    /// Acts on the news that others posted.
+    /// Acts on the news that others posted, and on a question.
     #[cold]
     #[inline(never)]
     pub(super) fn take_news(&mut self, now: Nanos) {
@@ -90,6 +90,7 @@ impl Cpu<'_> {
             let outcome = self.pursue(slot, task, now);
             self.remember_kick(outcome);
         }
+        self.hear_question();
     }
 
     /// Makes a task of this CPU follow its terms: now if it waits, at the next decision if it runs. One that is blocked

@@ -37,7 +37,7 @@ use crate::outbox::Outbox;
 use crate::policy::{AnyPolicy, Running};
 use crate::queue::RunQueue;
 use crate::ranks::Ranks;
-use crate::reach::Groups;
+use crate::reach::Extent;
 use crate::shared::Shared;
 use crate::task::{Spec, Task};
 use crate::throttle::Throttle;
@@ -97,9 +97,8 @@ pub struct Cpu<'a> {
     load_changed: bool,
     /// Not to publish it again before.
     next_publish: Nanos,
-    /// Where the movable tasks that wait here may run, at least; nothing unless this CPU is in the set of
-    /// overloaded ones.
-    reach: Groups,
+    /// How far the reach goes that this CPU publishes; nowhere unless it's in the set of overloaded ones.
+    extent: Extent,
     /// When to look again at what others should run.
     next_look: Nanos,
     /// When to compare loads again.
@@ -146,7 +145,7 @@ impl<'a> Cpu<'a> {
             armed: Nanos::NEVER,
             load_changed: true,
             next_publish: Nanos::ZERO,
-            reach: 0,
+            extent: Extent::Nowhere,
             next_look: Nanos::ZERO,
             next_balance: Nanos::ZERO,
             stale_at: now,

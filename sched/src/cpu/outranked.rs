@@ -111,8 +111,7 @@ impl Cpu<'_> {
     /// Whether what waits on an outranked CPU may be more than `rank`, and may run here.
     fn may_relieve(&self, cpu: CpuId, rank: Rank) -> bool {
         let mailbox = self.shared.mailbox(cpu);
-        mailbox.waiting_rank.get() > u64::from(rank.0)
-            && mailbox.reach.touches(self.shared.grouping.of(self.id))
+        mailbox.waiting_rank.get() > u64::from(rank.0) && mailbox.reach.includes(self.id)
     }
 
     /// Publishes what waits here at most.

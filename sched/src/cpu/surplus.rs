@@ -1,12 +1,15 @@
 //! The meeting of those that have too much and those that have nothing.
 //!
-//! Both sides announce themselves, fence, and then look for the other, so one of them sees the other. A question
-//! that can't be answered is passed on to overloaded CPUs of higher numbers only: it ends, and it has then
-//! reached all that were there when it was put, as those that came later saw the idle CPU themselves.
+//! Both sides announce themselves, fence, and then look for the other, so one of them sees the other. A question of an
+//! idle CPU that can't be answered is passed on, to overloaded CPUs of higher numbers only: it ends, and it has then
+//! reached all that were there when it was put, as those that came later saw the idle CPU themselves. It's passed to
+//! two, one for each half of the CPUs that are left. So the last of n CPUs hears of it after log2(n) steps: one
+//! after the other they would keep it waiting for n, and many idle at once where many threads end together.
 
 use super::Cpu;
+use crate::affinity::Affinity;
 use crate::id::CpuId;
-use crate::reach::{EVERYWHERE, Groups};
+use crate::reach::{Extent, Reach};
 use crate::sync::{Ordering, fence};
 use crate::task::Task;
 use crate::time::Nanos;
@@ -16,7 +19,7 @@ impl Cpu<'_> {
     /// could run anywhere.
     #[inline]
     pub(super) fn note_surplus(&mut self, task: &Task) {
-        if self.reach != EVERYWHERE && self.queue.movable() > 0 {
+        if self.extent != Extent::Everywhere && self.queue.movable() > 0 {
             self.announce_surplus(task);
         }
     }
@@ -24,29 +27,24 @@ impl Cpu<'_> {
     /// Enters the set of overloaded CPUs, or makes known that a task waits here that can run where no other can.
     #[cold]
     pub(super) fn announce_surplus(&mut self, task: &Task) {
-        let reach = if self.reach == 0 { EVERYWHERE } else { self.reach | self.reached_by(task) };
-        if reach == self.reach {
+        let affinity = task.affinity();
+        if !affinity.is_movable() || !self.mailbox.reach.widen(affinity) {
             return;
         }
-        self.mailbox.reach.publish(reach);
-        if self.reach == 0 {
+        if self.extent == Extent::Nowhere {
             self.shared.overloaded.insert(self.id);
         }
-        self.reach = reach;
+        let anywhere = affinity == Affinity::ANY;
+        self.extent = if anywhere { Extent::Everywhere } else { Extent::Somewhere };
         // Pairs with the fence in `Cpu::enter_idle`: either that CPU sees this one overloaded, or this one
         // sees it idle in `share_surplus`.
         fence(Ordering::SeqCst);
     }
 
-    /// Where a task that waits here may run instead.
-    fn reached_by(&self, task: &Task) -> Groups {
-        if task.is_movable() { self.shared.grouping.touched_by(task.affinity()) } else { 0 }
-    }
-
     /// Gives away what others should run, if there is any.
     #[inline]
     pub(super) fn share_surplus(&mut self, now: Nanos) {
-        if self.reach != 0 && (now >= self.next_look || self.shared.idle.any()) {
+        if self.extent != Extent::Nowhere && (now >= self.next_look || self.shared.idle.any()) {
             self.share_slowly(now);
         }
     }
@@ -71,11 +69,11 @@ impl Cpu<'_> {
     /// Whether an idle CPU may want what waits here.
     #[inline(never)]
     pub(super) fn sees_hungry(&self) -> bool {
-        let grouping = self.shared.grouping;
-        self.shared.idle.find(|cpu| grouping.of(cpu) & self.reach != 0).is_some()
+        self.mailbox.reach.meets(&self.shared.idle)
     }
 
-    /// Gives a task to each idle CPU, as long as there are both.
+    /// Gives a task to each idle CPU, as long as there are both, and passes on a question that was put: who did may have
+    /// got nothing, or have read that more waits here than does, just before this CPU said so.
     #[cold]
     fn feed_hungry(&mut self, now: Nanos) {
         let asked = self.mailbox.reach.take_question();
@@ -84,79 +82,143 @@ impl Cpu<'_> {
                 let task = self.task(slot);
                 Some((slot, self.shared.claim_idle(task)?))
             });
-            let Some((slot, idle)) = claimed else { return self.narrow_reach(asked) };
+            let Some((slot, idle)) = claimed else {
+                self.narrow_reach();
+                break;
+            };
             self.give(slot, idle, now);
         }
         if self.movable() == 0 {
             self.withdraw_surplus();
-        } else if asked {
-            // Who asked may have read that more waits here than does, just before this CPU said so.
-            self.pass_question_on();
+        }
+        if let Some(end) = asked {
+            self.pass_question_on(end);
         }
     }
 
     /// Publishes where what waits here may run exactly, having nothing for the idle CPUs that it might have been for.
-    fn narrow_reach(&mut self, asked: bool) {
-        self.reach = self.waiting_slots().fold(0, |reach, slot| reach | self.reached_by(self.task(slot)));
-        if self.reach == 0 {
-            return self.withdraw_surplus();
-        }
-        self.mailbox.reach.publish(self.reach);
-        // Beyond 64 CPUs it may seem for long that an idle one could be fed. It has its answer; who wasn't asked says
-        // nothing, or looks would make looks on other CPUs without end.
-        if asked {
-            self.pass_question_on();
+    fn narrow_reach(&mut self) {
+        let waiting = || self.waiting_slots().map(|slot| self.task(slot).affinity());
+        if self.mailbox.reach.narrow(|| waiting().filter(|affinity| affinity.is_movable())) {
+            self.extent = Extent::Somewhere;
+        } else {
+            self.withdraw_surplus();
         }
     }
 
-    /// Leaves the set of overloaded CPUs, if it's in it.
+    /// Leaves the set of overloaded CPUs. Who saw it there still is heard by [`Cpu::hear_question`].
     fn withdraw_surplus(&mut self) {
-        self.reach = 0;
+        self.extent = Extent::Nowhere;
         self.shared.overloaded.remove(self.id);
-        // Pairs with the fence in `Cpu::enter_idle`: either that CPU no longer sees this one overloaded, or this
-        // one sees it idle.
-        fence(Ordering::SeqCst);
-        self.pass_question_on();
+        let _ = self.mailbox.reach.narrow(core::iter::empty);
     }
 
-    /// Kicks the next overloaded CPU that may have a task for an idle one.
-    fn pass_question_on(&mut self) {
-        if self.shared.idle.any()
-            && let Some(next) = self.helper(|cpu| cpu > self.id, self.hungry())
+    /// Passes a question on that comes when nothing waits here; otherwise it's looked at when the surplus is shared.
+    pub(super) fn hear_question(&mut self) {
+        if self.extent == Extent::Nowhere
+            && let Some(end) = self.mailbox.reach.take_question()
         {
-            self.ask(next);
+            self.pass_question_on(end);
         }
     }
 
-    fn ask(&mut self, cpu: CpuId) {
-        self.shared.mailbox(cpu).reach.ask();
+    /// Kicks two overloaded CPUs between this one and `end` that may have a task for an idle one: the next, which is to
+    /// pass the question on in the lower half if it can't help, and one that has the upper half.
+    fn pass_question_on(&mut self, end: u32) {
+        if !self.shared.idle.any() {
+            return;
+        }
+        let helper = |from: u32| {
+            self.helper(|cpu, reach| (from..end).contains(&cpu.0) && reach.meets(&self.shared.idle))
+        };
+        let Some(near) = helper(self.id.0 + 1) else { return };
+        let middle = (near.0 + 1).midpoint(end);
+        let far = helper(middle);
+        self.ask(near, middle);
+        if let Some(far) = far {
+            self.ask(far, end);
+        }
+    }
+
+    /// Asks a CPU, which is to pass the question on to others below `end`.
+    fn ask(&mut self, cpu: CpuId, end: u32) {
+        self.shared.mailbox(cpu).ask(cpu, end);
         self.mailbox.stats.kicks_sent.add(1);
         self.kicks.insert(cpu);
     }
 
-    /// The idle CPUs.
-    fn hungry(&self) -> Groups {
-        let mut groups = 0;
-        let _ = self.shared.idle.find(|cpu| {
-            groups |= self.shared.grouping.of(cpu);
-            false
-        });
-        groups
-    }
-
-    /// An overloaded CPU, of those that `which` admits, that may have a task for one of `groups`.
-    fn helper(&self, which: impl Fn(CpuId) -> bool, groups: Groups) -> Option<CpuId> {
-        self.shared.overloaded.find(|cpu| which(cpu) && self.shared.mailbox(cpu).reach.touches(groups))
+    /// The first overloaded CPU that `suits`, by its number and what it publishes.
+    fn helper(&self, suits: impl Fn(CpuId, &Reach) -> bool) -> Option<CpuId> {
+        self.shared.overloaded.find(|cpu| suits(cpu, &self.shared.mailbox(cpu).reach))
     }
 
     /// Kicks an overloaded CPU, which then sees that this one is idle. No answer is awaited, so two idle CPUs never
     /// ask each other.
     #[cold]
+    #[inline(never)]
     pub(super) fn ask_for_work(&mut self) {
         // Who is asked below may have lesser work.
         self.ask_outranked();
-        if let Some(victim) = self.helper(|cpu| cpu != self.id, self.shared.grouping.of(self.id)) {
-            self.ask(victim);
+        if let Some(victim) = self.helper(|cpu, reach| cpu != self.id && reach.includes(self.id)) {
+            self.ask(victim, self.shared.cpus() as u32);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{Config, Reason, Shared};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+    use std::vec::Vec;
+
+    const NOW: Nanos = Nanos(0);
+
+    /// Lets a CPU idle that `helpers` seem to have work for, and none has: in how many steps which CPUs are asked.
+    fn ask_in_vain(cpus: u32, idle: u32, helpers: &BTreeSet<u32>) -> (u32, Vec<u32>) {
+        let shared = Shared::new(cpus as usize, 0, Config::default());
+        let mut all: Vec<Cpu<'_>> = (0..cpus).map(|id| Cpu::new(&shared, CpuId(id), NOW)).collect();
+        for &helper in helpers {
+            shared.mailbox(CpuId(helper)).reach.widen(Affinity::ANY);
+            shared.overloaded.insert(CpuId(helper));
+        }
+        all[idle as usize].enter_idle(NOW);
+        let (mut steps, mut asked, mut kicked) = (0, Vec::new(), std::vec![idle as usize]);
+        loop {
+            kicked = kicked
+                .iter()
+                .flat_map(|&cpu| core::iter::from_fn(|| all[cpu].take_kick()).collect::<Vec<_>>())
+                .map(CpuId::index)
+                .collect();
+            if kicked.is_empty() || asked.len() > 2 * cpus as usize {
+                return (steps, asked);
+            }
+            steps += 1;
+            for &cpu in &kicked {
+                asked.push(cpu as u32);
+                let _ = all[cpu].reschedule(NOW, Reason::Preempt);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// Catches: a half that isn't asked, one that is asked twice, a question that goes from each to the next.
+        #[test]
+        fn a_question_reaches_each_who_might_help_once_and_soon(
+            cpus in 2..140_u32,
+            idle in any::<u32>(),
+            share in 1..=4_u32,
+            dice in prop::collection::vec(0..4_u32, 140),
+        ) {
+            let idle = idle % cpus;
+            let helpers = (0..cpus).filter(|&cpu| cpu != idle && dice[cpu as usize] < share).collect();
+            let (steps, asked) = ask_in_vain(cpus, idle, &helpers);
+            prop_assert_eq!(asked.len(), helpers.len(), "{:?}", asked);
+            prop_assert_eq!(asked.into_iter().collect::<BTreeSet<_>>(), helpers);
+            prop_assert!(steps <= 1 + cpus.ilog2(), "{} steps among {} CPUs", steps, cpus);
         }
     }
 }

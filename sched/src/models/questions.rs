@@ -44,7 +44,8 @@ fn run_dry(scene: &Arc<Scene>, cpu: u32) -> thread::JoinHandle<()> {
 
 /// CPU 0 finds that it has nothing to give any more; CPU 1 runs dry and may still ask it, but only CPU 2 has a task.
 ///
-/// Catches: no fence in `withdraw_surplus`, or a weaker one (stale set: CPU 1 asks CPU 0, which overlooks it).
+/// Catches: `Mailbox::ask` that leaves no bit, `hear_question` that isn't called, or drops the question (race: CPU 1 asks
+/// CPU 0, which withdraws before it's asked, and never looks).
 #[test]
 fn a_question_that_meets_a_withdrawal_is_passed_on() {
     explore(3, || {
@@ -93,18 +94,18 @@ fn a_question_that_meets_a_narrower_reach_is_passed_on() {
 #[test]
 fn who_sees_a_question_sees_the_idle_cpu() {
     explore(4, || {
-        let shared = Arc::new((CpuSet::new(64), Reach::new()));
+        let shared = Arc::new((CpuSet::new(64), Reach::new(64)));
         let parts = [0, 1].map(|part| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
                 if part == 0 {
                     shared.0.insert(CpuId(3));
                 } else if shared.0.find(|_| true).is_some() {
-                    shared.1.ask();
+                    shared.1.ask(64);
                 }
             })
         });
-        if shared.1.take_question() {
+        if shared.1.take_question().is_some() {
             assert!(shared.0.find(|_| true).is_some(), "the question is taken, and nobody is helped");
         }
         for part in parts {

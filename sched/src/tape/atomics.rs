@@ -132,6 +132,12 @@ macro_rules! taped_counting {
             pub fn fetch_sub(&self, amount: $value, order: Ordering) -> $value {
                 self.access(|value| value.fetch_sub(amount, order), |seen| seen.wrapping_sub(amount))
             }
+
+            /// As `core`'s.
+            #[inline]
+            pub fn fetch_max(&self, other: $value, order: Ordering) -> $value {
+                self.access(|value| value.fetch_max(other, order), |seen| seen.max(other))
+            }
         }
     };
 }

@@ -48,7 +48,7 @@ impl Bounds {
             unseen: SOON + look,
             // The timer is late, or the CPU that must take it switches.
             overdue: look,
-            waste: waste(&case.machine, look),
+            waste: waste(case),
             // As a post: by an interrupt, or by the timer that was about to fire.
             inversion: SOON + look,
             // News takes the way of a post, and follows a thread that has just moved on.
@@ -61,7 +61,7 @@ impl Bounds {
             lag: if case.is_ranked() { f64::INFINITY } else { lag(&case.config(), look) },
             // Asked and given as a thread that waits is. On a large machine only the next few are asked, and one that
             // isn't waits for its own CPU's next decision.
-            outranked: if case.cpus <= 64 { waste(&case.machine, look) } else { u64::MAX },
+            outranked: if case.cpus <= 64 { waste(case) } else { u64::MAX },
             // All that is granted at the end of one period, and at the begin of the next; and a stall may hide an end.
             held_up: 2 * case.config().rt_runtime.0 + SOON + look + 4 * case.machine.stall.most,
             ranked: case.is_ranked(),
@@ -72,16 +72,28 @@ impl Bounds {
 /// From an interrupt's cause, or a timer's time, to the look that follows: on its way, held up by a switch, or by a
 /// CPU that doesn't run at all; and clocks may disagree on when it was.
 const fn look(machine: &Machine) -> u64 {
+    unstalled(machine) + machine.stall.most
+}
+
+/// The same on a CPU that runs.
+const fn unstalled(machine: &Machine) -> u64 {
     let kick = KICK + machine.slow_kick.most;
     let late = LATE + machine.late.most;
     let longer = if kick > late { kick } else { late };
-    longer + SWITCH + machine.slow_switch.most + machine.skew.most + machine.stall.most
+    longer + SWITCH + machine.slow_switch.most + machine.skew.most
 }
 
-/// An idle CPU asks an overloaded one; that looks, and gives a task, which the idle one must see; in between
-/// each may be switching. The overloaded one may itself have had too little to give and have passed the question on.
-const fn waste(machine: &Machine, look: u64) -> u64 {
-    3 * look + SOON + NOTICE + machine.slow_notice.most
+/// An idle CPU asks an overloaded one, which looks. That one may have nothing left, others having asked as well, and pass the
+/// question on: each who does so halves the CPUs that are left (`sched/src/cpu/surplus.rs`), so the last of n CPUs is
+/// reached after log2(n) looks more. It gives a task, which the idle one must see, by a look or while it polls. A task that
+/// was just posted to a busy CPU may wait there for that one's own next look, which is soon.
+///
+/// Of the CPUs on that way three may be stalled one after the other, the idle one, the one that has a task and one in
+/// between. More could be, but each would have to be on the point of it just when the question comes.
+const fn waste(case: &Case) -> u64 {
+    let machine = &case.machine;
+    let looks = 2 + case.cpus.ilog2() as u64;
+    looks * unstalled(machine) + 3 * machine.stall.most + SOON + NOTICE + machine.slow_notice.most
 }
 
 /// Balance looks once a slice, and moves a thread once it's behind by two; on its new CPU others may have to be moved in

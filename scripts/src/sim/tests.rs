@@ -41,13 +41,15 @@ fn a_dropped_kick_leaves_a_post_unseen() {
     assert_eq!(caught(&lively(), Plant::DropKick), Invariant::Attention);
 }
 
+/// A question is a post like others. That a CPU which isn't helped shows as one that wastes is seen by taking out the cure
+/// of `many-that-idle-at-once-are-all-fed-soon`.
 #[test]
-fn a_dropped_question_leaves_a_cpu_idle() {
+fn a_dropped_question_is_left_unseen() {
     // Each comes and goes, so that now and then two are on one CPU when the other has nothing left.
     let comer = || Plan::repeat(vec![run_for(9_000), Step::Sleep(Span::micros(500, 9_000))]);
     let case = Case::new("asking", 2, vec![comer(), comer(), comer(), comer()]);
     let case = Case { window: 5_000 * MS, ..case };
-    assert_eq!(caught(&case, Plant::DropQuestion), Invariant::WorkConserving);
+    assert_eq!(caught(&case, Plant::DropQuestion), Invariant::Attention);
 }
 
 #[test]
