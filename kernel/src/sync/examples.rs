@@ -29,6 +29,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("channel", channel),
     ("rendezvous", rendezvous),
     ("percpu", percpu),
+    ("at_exit", at_exit),
 ];
 
 const MS: Nanos = Nanos::from_millis(1);
@@ -233,4 +234,19 @@ fn percpu() {
     let sum: u32 = HITS.iter().map(|hits| hits.load(Ordering::Relaxed)).sum();
     assert_eq!(sum % 4000, 0);
     // ANCHOR_END: percpu
+}
+
+fn at_exit() {
+    // ANCHOR: at_exit
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (first, last) = (log.clone(), log.clone());
+    let worker = spawn(move || {
+        thread::at_exit(move || last.lock().push("registered first"));
+        thread::at_exit(move || first.lock().push("registered last"));
+        "done"
+    });
+    assert_eq!(worker.join(), "done");
+    // They have run by the time that a join returns.
+    assert_eq!(*log.lock(), ["registered last", "registered first"]);
+    // ANCHOR_END: at_exit
 }

@@ -1,10 +1,12 @@
-//! The end of a thread: its figures are kept, whoever joins is woken, its slot goes back.
+//! The end of a thread: what it left to do is done, its figures are kept, whoever joins is woken, its slot goes back.
 
 use core::cell::UnsafeCell;
 
+use alloc::boxed::Box;
+
 use sched::{Reason, primitives};
 
-use super::{Usage, usage_of};
+use super::{Usage, current, usage_of};
 use crate::dispatch;
 use crate::local::Local;
 use crate::sync::Here;
@@ -42,9 +44,23 @@ impl Completion {
     }
 }
 
+/// Has the calling thread run `notifier` when it ends: after its body has returned, before whoever joins it goes on, and
+/// with all that a thread may do, blocking included. What was registered last runs first; a notifier may register others.
+///
+/// # Panics
+/// If the caller is not a thread.
+pub fn at_exit(notifier: impl FnOnce() + 'static) {
+    let local = Local::here();
+    let slot = current().task().index();
+    local.threads.push_at_exit(slot, Box::new(notifier));
+}
+
 /// Ends the calling thread, whose result is stored already.
 pub(super) fn exit(slot: usize) -> ! {
     let local = Local::here();
+    while let Some(notifier) = local.threads.pop_at_exit(slot) {
+        notifier();
+    }
     let thread = local.threads.take_thread(slot).expect("a running thread has a handle");
     thread.0.completion.finish(usage_of(local, thread.task()));
     // On its own stack still, with preemption on: freeing memory is allowed here, and not later.

@@ -6,6 +6,7 @@ mod join;
 pub mod table;
 
 pub use builder::Builder;
+pub use exit::at_exit;
 pub use join::JoinHandle;
 
 use alloc::sync::Arc;

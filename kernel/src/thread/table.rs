@@ -7,6 +7,7 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use arch::context::Context;
 use arch::interrupts;
@@ -22,12 +23,16 @@ pub const DEFAULT_STACK: usize = 32 << 10;
 
 type Body = Box<dyn FnOnce() + Send>;
 
+/// What a thread does when it ends.
+pub(super) type ExitNotifier = Box<dyn FnOnce()>;
+
 /// What a thread has beside its context. Touched by whoever holds the slot: the one who fills it, then the thread
 /// itself, then the one who reaps it.
 struct Slot {
     stack: UnsafeCell<Option<Stack>>,
     thread: UnsafeCell<Option<Thread>>,
     body: UnsafeCell<Option<Body>>,
+    at_exit: UnsafeCell<Vec<ExitNotifier>>,
 }
 
 // SAFETY: see the struct's documentation; the hand-overs go through the scheduler's Release and Acquire.
@@ -140,6 +145,18 @@ impl Table {
         unsafe { (*self.slots[slot].body.get()).take() }.expect("a thread's body is run once")
     }
 
+    /// Notes what the thread in `slot` does when it ends. Called by that thread.
+    pub(super) fn push_at_exit(&self, slot: usize, notifier: ExitNotifier) {
+        // SAFETY: called by the slot's own thread.
+        unsafe { (*self.slots[slot].at_exit.get()).push(notifier) };
+    }
+
+    /// Takes out what was noted last. Called by the slot's own thread.
+    pub(super) fn pop_at_exit(&self, slot: usize) -> Option<ExitNotifier> {
+        // SAFETY: called by the slot's own thread.
+        unsafe { (*self.slots[slot].at_exit.get()).pop() }
+    }
+
     /// Takes the handle out of the slot. Called by its own thread, at its end.
     pub(super) fn take_thread(&self, slot: usize) -> Option<Thread> {
         // SAFETY: called by the slot's own thread.
@@ -163,6 +180,11 @@ impl Table {
 
 impl Slot {
     fn new() -> Self {
-        Self { stack: UnsafeCell::new(None), thread: UnsafeCell::new(None), body: UnsafeCell::new(None) }
+        Self {
+            stack: UnsafeCell::new(None),
+            thread: UnsafeCell::new(None),
+            body: UnsafeCell::new(None),
+            at_exit: UnsafeCell::new(Vec::new()),
+        }
     }
 }
