@@ -11,9 +11,10 @@ use super::mpsc::{self, TryRecvError};
 use super::{
     Barrier, Condvar, LazyLock, Mutex, OnceLock, ReentrantLock, Refusal, RwLock, Semaphore, WaitQueue,
 };
+use crate::local::now;
 use crate::per_cpu;
 use crate::preempt::PreemptGuard;
-use crate::thread::{self, Builder, JoinHandle};
+use crate::thread::{self, Builder, JoinHandle, Timers};
 
 /// All of them, by name.
 pub const ALL: &[(&str, fn())] = &[
@@ -30,6 +31,8 @@ pub const ALL: &[(&str, fn())] = &[
     ("rendezvous", rendezvous),
     ("percpu", percpu),
     ("at_exit", at_exit),
+    ("timers", timers),
+    ("many timers", many_timers),
 ];
 
 const MS: Nanos = Nanos::from_millis(1);
@@ -249,4 +252,38 @@ fn at_exit() {
     // They have run by the time that a join returns.
     assert_eq!(*log.lock(), ["registered last", "registered first"]);
     // ANCHOR_END: at_exit
+}
+
+fn timers() {
+    // ANCHOR: timers
+    let (done, cancelled) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let seen = (done.clone(), cancelled.clone());
+    let waiter = spawn(move || {
+        let mut timers = Timers::new();
+        let start = now();
+        let (reminder, limit) = (timers.set(start + MS), timers.set(start + Nanos::from_millis(60_000)));
+        let either = || seen.0.load(Ordering::Relaxed) || seen.1.load(Ordering::Relaxed);
+        assert_eq!(timers.wait_until(either), Some(reminder), "the other one is still set");
+        assert!(now() >= start + MS && timers.wait_until(either).is_none());
+        assert!(timers.cancel(limit) && timers.is_empty());
+    });
+    thread::sleep(Nanos::from_millis(5));
+    waiter.thread().unpark_with(|| cancelled.store(true, Ordering::Relaxed));
+    waiter.join();
+    // ANCHOR_END: timers
+    assert!(!done.load(Ordering::Relaxed));
+}
+
+/// A hundred thousand timers, of which every other one is cancelled; the rest come in order.
+fn many_timers() {
+    let (mut timers, start) = (Timers::new(), now());
+    let all: Vec<_> = (0..100_000_u64).map(|i| timers.set(start + Nanos(i * 7_919 % 100_000))).collect();
+    assert!(all.iter().step_by(2).all(|&timer| timers.cancel(timer)));
+    assert!(!timers.cancel(all[0]) && timers.len() == 50_000);
+    let mut last = Nanos::ZERO;
+    while !timers.is_empty() {
+        let timer = timers.wait_until(|| false).expect("nothing else ends the wait");
+        assert!(timer.deadline() >= last && now() >= timer.deadline());
+        last = timer.deadline();
+    }
 }

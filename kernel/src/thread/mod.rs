@@ -4,10 +4,13 @@ mod builder;
 mod exit;
 mod join;
 pub mod table;
+mod timers;
 
 pub use builder::Builder;
 pub use exit::at_exit;
 pub use join::JoinHandle;
+#[expect(unused_imports, reason = "programs use it; the suite happens not to use all")]
+pub use timers::{Timer, Timers};
 
 use alloc::sync::Arc;
 use core::sync::atomic::{Ordering, fence};
