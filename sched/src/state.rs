@@ -122,6 +122,12 @@ impl State {
         }
     }
 
+    /// The same by one that has just failed to claim it.
+    #[inline]
+    pub fn wake_unclaimed(&self, generation: u32) -> Woken {
+        self.wake_otherwise(generation, self.0.load(Ordering::Relaxed))
+    }
+
     /// Blocked → Active for the tenant `generation`, without a look first: most wakes find the task blocked.
     ///
     /// # Errors

@@ -86,17 +86,21 @@ impl Cpu<'_> {
 
     /// The rest of a [`Cpu::wake`] by a thread: a task that it claimed is placed, one that it didn't finds its next block
     /// return at once.
-    #[inline(never)]
+    #[inline(always)]
     pub fn wake_rest(&mut self, id: TaskId, rest: Rest, now: Nanos) -> WakeOutcome {
-        let task = self.task(id.slot);
-        if rest == Rest::Claimed {
-            return self.send(id.slot, task, false, now);
+        if rest == Rest::Unclaimed {
+            match self.task(id.slot).state.wake_unclaimed(id.generation) {
+                Woken::Claimed => {}
+                Woken::Noticed => return WakeOutcome::Already,
+                Woken::Gone => return WakeOutcome::Gone,
+            }
         }
-        match task.state.wake(id.generation) {
-            Woken::Claimed => self.send(id.slot, task, false, now),
-            Woken::Noticed => WakeOutcome::Already,
-            Woken::Gone => WakeOutcome::Gone,
-        }
+        self.send_claimed(id.slot, now)
+    }
+
+    #[inline(never)]
+    fn send_claimed(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
+        self.send(slot, self.task(slot), false, now)
     }
 
     /// A whole [`Cpu::wake`] by a thread, for callers to whom its parts are one.
