@@ -40,6 +40,12 @@ pub fn cases(seed: u64) -> Vec<Case> {
     for count in [2, 4, 3] {
         cases.push(shares(format!("balance/{count}on2"), 2, loops(&vec![1; count]), 2));
     }
+    cases.push(shares("balance/weighted3on2", 2, loops(&[2, 1, 1]), 2));
+    for count in [2, 4] {
+        let nap = vec![Step::Run(Span::exactly(MS)), Step::Sleep(Span::exactly(10 * MS))];
+        let threads = loops(&vec![1; count]).into_iter().chain([Plan::repeat(nap)]).collect();
+        cases.push(shares(format!("balance/{count}+1"), 2, threads, 2));
+    }
     for case in &mut cases {
         case.seed = seed;
         scatter(case, &mut rng);
@@ -77,6 +83,15 @@ mod tests {
                 || case.run().unwrap_or_else(|why| panic!("{}: {why}", case.name)).window.received();
             assert_eq!(received(), received(), "{}", case.name);
         }
+    }
+
+    #[test]
+    fn loops_share_what_a_napper_leaves() {
+        let all = cases(1);
+        let beside = all.iter().find(|case| case.name == "balance/4+1").expect("it's in the report");
+        let ratios: Vec<f64> = beside.expected.iter().map(|cpus| 1.0 / cpus).collect();
+        assert!((ratios[4] - 11.0).abs() < 1e-6, "{ratios:?}");
+        assert!(ratios[..4].iter().all(|ratio| (ratio - 2.095).abs() < 1e-3), "{ratios:?}");
     }
 
     #[test]

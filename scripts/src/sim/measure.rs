@@ -7,7 +7,7 @@ use sched::{CpuId, Shared};
 
 use super::case::Case;
 use super::check::{Invariant, Violation};
-use super::program::Plan;
+use super::program::{Plan, Step};
 use super::world::{BOOT, World};
 
 /// How often the lag is looked at.
@@ -62,10 +62,9 @@ impl Totals {
 }
 
 impl Case {
-    /// What each of the case's threads should get, if they never stop running: by weight, of `among` CPUs.
+    /// What each of the case's threads should get of `among` CPUs: by weight, and no more than it wants.
     pub fn expecting_shares(mut self, among: usize) -> Self {
-        let claims: Vec<Claim> =
-            self.threads.iter().map(|plan| Claim::endless(f64::from(plan.weight))).collect();
+        let claims: Vec<Claim> = self.threads.iter().map(claim).collect();
         self.expected = ideal(&claims, among);
         self
     }
@@ -94,6 +93,17 @@ impl Case {
     fn slots(&self) -> usize {
         self.threads.len() + 16 + self.threads.len() / 2
     }
+}
+
+/// What a thread wants: all it can get, unless it runs and sleeps by turns for spans that are always the same.
+fn claim(plan: &Plan) -> Claim {
+    let most = match plan.steps[..] {
+        [Step::Run(run), Step::Sleep(sleep)] if run.least == run.most && sleep.least == sleep.most => {
+            run.most as f64 / (run.most + sleep.most) as f64
+        }
+        _ => 1.0,
+    };
+    Claim { weight: f64::from(plan.weight), most }
 }
 
 /// How much a thread counts, against a normal one.
