@@ -7,9 +7,9 @@ use arch::context::{self, Context};
 use arch::{apic, interrupts, percpu, timer};
 use sched::{Affinity, After, Arm, Class, CpuId, Nanos, Next, Reason, Rest, TaskId, WakeOutcome};
 
+use crate::asked;
 use crate::idle;
 use crate::local::{Local, now};
-use crate::probe;
 use crate::record::Scheduler;
 
 /// How a switch leaves the thread that ran.
@@ -41,6 +41,8 @@ pub fn look_for_work() {
 /// Preemption was just turned on and somebody had asked for a reschedule.
 #[cold]
 pub fn preempt_point() {
+    // A kick may have found preemption off.
+    asked::answer();
     if interrupts::enabled() {
         preempt();
     } else {
@@ -290,8 +292,8 @@ pub fn on_timer() {
 
 /// The kick interrupt.
 pub fn on_kick() {
-    // A probe's kick and another CPU's may have come as one.
-    probe::answer();
+    // A question's kick and that of a wakeup may have come as one.
+    asked::answer();
     look_from_interrupt();
 }
 

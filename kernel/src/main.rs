@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+mod asked;
 mod console;
 mod dispatch;
 mod facts;

@@ -3,7 +3,9 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use arch::{apic, cpu, percpu};
+use sched::Nanos;
 
+use crate::asked::Asking;
 use crate::local::now;
 use crate::preempt::PreemptGuard;
 
@@ -15,19 +17,9 @@ static ANSWER: AtomicU64 = AtomicU64::new(0);
 /// How long an answer is waited for.
 const PATIENCE_NS: u64 = 1_000_000_000;
 
-/// Called first thing by the kick's handler.
-#[inline]
-pub fn answer() {
+/// Answers with the time at which the handler began, if this CPU is the one that was asked.
+pub fn answer(time: Nanos) {
     let asked = ASKED.load(Ordering::Relaxed);
-    if asked != 0 {
-        answer_if(asked);
-    }
-}
-
-/// Answers if this CPU is the one that was asked.
-#[cold]
-fn answer_if(asked: u64) {
-    let time = now();
     if asked != u64::from(percpu::index()) + 1 {
         return;
     }
@@ -40,10 +32,11 @@ fn answer_if(asked: u64) {
 /// prober at a time.
 pub fn round(target: u32) -> Option<u64> {
     let _preemption = PreemptGuard::new();
+    let _asking = Asking::new();
     ASKED.store(u64::from(target) + 1, Ordering::Relaxed);
     let sent = now();
     apic::kick(target);
-    // Acquire pairs with the Release in `answer_if`.
+    // Acquire pairs with the Release in `answer`.
     while ASKED.load(Ordering::Acquire) != 0 {
         cpu::relax();
         if now().since(sent).0 > PATIENCE_NS {

@@ -1,17 +1,19 @@
 //! The examples of the book's chapter on threads and synchronisation, which includes this file. They run at boot: the row
 //! `examples` of the suite.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use sched::Nanos;
+use sched::{CpuId, Nanos};
 
 use super::mpsc::{self, TryRecvError};
+use super::rcu;
 use super::{
-    Barrier, Condvar, LazyLock, Mutex, OnceLock, ReentrantLock, Refusal, RwLock, Semaphore, WaitQueue,
+    Barrier, Condvar, LazyLock, Mutex, OnceLock, Rcu, ReentrantLock, Refusal, RwLock, Semaphore, WaitQueue,
 };
-use crate::local::now;
+use crate::local::{Local, now};
 use crate::per_cpu;
 use crate::preempt::PreemptGuard;
 use crate::thread::{self, Builder, JoinHandle, Timers};
@@ -33,6 +35,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("at_exit", at_exit),
     ("timers", timers),
     ("many timers", many_timers),
+    ("rcu", replaced),
 ];
 
 const MS: Nanos = Nanos::from_millis(1);
@@ -286,4 +289,48 @@ fn many_timers() {
         assert!(timer.deadline() >= last && now() >= timer.deadline());
         last = timer.deadline();
     }
+}
+
+/// Readers on every CPU, which never give way by themselves, while values are replaced: none reads a value that was freed, and
+/// all are freed in the end.
+fn replaced() {
+    static FREED: AtomicU32 = AtomicU32::new(0);
+    const POISON: u32 = 0xdead_dead;
+    const VALUES: u32 = 500;
+    struct Value(AtomicU32);
+    impl Drop for Value {
+        fn drop(&mut self) {
+            self.0.store(POISON, Ordering::Relaxed);
+            FREED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let freed = FREED.load(Ordering::Relaxed);
+
+    // ANCHOR: rcu
+    let current = Arc::new(Rcu::new(Box::new(Value(AtomicU32::new(0)))));
+    let stop = Arc::new(AtomicBool::new(false));
+    let readers = (0..Local::here().shared.cpus() as u32).map(|cpu| {
+        let (current, stop) = (current.clone(), stop.clone());
+        let read = move || {
+            while !stop.load(Ordering::Relaxed) {
+                let section = PreemptGuard::new();
+                let value = current.read(&section);
+                let before = value.0.load(Ordering::Relaxed);
+                (0..20).for_each(|_| arch::cpu::relax());
+                // Replaced meanwhile, perhaps, but neither freed nor used for something else.
+                assert_eq!(value.0.load(Ordering::Relaxed), before);
+                assert_ne!(before, POISON);
+            }
+        };
+        Builder::new("reader").pinned(CpuId(cpu)).spawn(read).expect("there is room for readers")
+    });
+    let readers: Vec<_> = readers.collect();
+    for number in 1..=VALUES {
+        current.replace(Box::new(Value(AtomicU32::new(number))));
+    }
+    rcu::synchronize();
+    stop.store(true, Ordering::Relaxed);
+    // ANCHOR_END: rcu
+    assert_eq!(FREED.load(Ordering::Relaxed) - freed, VALUES, "all but the current one");
+    readers.into_iter().for_each(JoinHandle::join);
 }

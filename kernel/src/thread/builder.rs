@@ -84,7 +84,6 @@ impl<'a> Builder<'a> {
 
     /// The one CPU on which it may run.
     #[must_use]
-    #[expect(dead_code, reason = "programs use it; the suite happens not to")]
     pub fn pinned(self, cpu: CpuId) -> Self {
         self.affinity(Affinity::one(cpu))
     }

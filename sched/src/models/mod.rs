@@ -42,6 +42,7 @@ mod primitives_timed;
 mod pull;
 mod questions;
 mod ranks;
+mod rcu;
 mod scene;
 mod sets;
 mod stack;

@@ -1,0 +1,106 @@
+//! Grace periods: nothing is reused that a reader may still have.
+
+use std::sync::Arc;
+
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{AtomicUsize, Ordering};
+use loom::thread;
+
+use super::explore;
+use crate::primitives::Grace;
+
+/// The CPU of the readers; the writers' own has none.
+const CPU: usize = 0;
+
+/// Places for values, and which one is current.
+struct Scene {
+    grace: Grace<1>,
+    current: AtomicUsize,
+    places: [UnsafeCell<u32>; 3],
+    /// Writers that are done.
+    done: AtomicUsize,
+}
+
+impl Scene {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            grace: Grace::new(),
+            current: AtomicUsize::new(0),
+            places: [0; 3].map(UnsafeCell::new),
+            done: AtomicUsize::new(0),
+        })
+    }
+
+    /// Reads the current value. Loom panics if that races with a write to its place.
+    fn read(&self) {
+        let place = self.current.load(Ordering::Acquire);
+        self.places[place].with(|_| ());
+    }
+
+    /// Makes `place` current, waits until nobody has the one before, and overwrites that.
+    fn replace(&self, place: usize) {
+        let before = self.current.swap(place, Ordering::AcqRel);
+        let question = self.grace.ask();
+        while !self.grace.has_answered(CPU, question) {
+            thread::yield_now();
+        }
+        self.places[before].with_mut(|_| ());
+        self.done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The same, but without waiting: what isn't known to be free stays.
+    fn replace_if_answered(&self, place: usize) {
+        let before = self.current.swap(place, Ordering::AcqRel);
+        let question = self.grace.ask();
+        if self.grace.has_answered(CPU, question) {
+            self.places[before].with_mut(|_| ());
+        }
+    }
+
+    /// A CPU that reads `sections` times, is interrupted after each, and then idles until `writers` are done.
+    fn run(&self, sections: usize, writers: usize) {
+        for _ in 0..sections {
+            self.read();
+            self.grace.answer(CPU);
+        }
+        while self.done.load(Ordering::Relaxed) < writers {
+            self.grace.answer(CPU);
+            thread::yield_now();
+        }
+    }
+}
+
+/// Catches: `ask` that answers the number before its own, `has_answered` that takes it for enough (race: the reader has the
+/// value still); `answer` before the section's end; `ask` without Release or `answer` without Acquire (stale: a reader that
+/// comes after the answer finds the old value); `answer` without Release, `has_answered` without Acquire (the read comes
+/// after the overwriting).
+#[test]
+fn what_a_reader_has_is_kept() {
+    explore(3, || {
+        let scene = Scene::new();
+        let shared = scene.clone();
+        let cpu = thread::spawn(move || shared.run(2, 1));
+        scene.replace(1);
+        cpu.join().unwrap();
+    });
+}
+
+/// Two writers at a time, one of which may be content with the answer to the other's question.
+///
+/// Catches: `ask` by a load and a store (two have one number: a reader that saw the first's question hasn't seen what the
+/// second did).
+#[test]
+fn what_a_reader_has_is_kept_by_two_writers() {
+    explore(3, || {
+        let scene = Scene::new();
+        let (shared, other) = (scene.clone(), scene.clone());
+        let cpu = thread::spawn(move || {
+            shared.grace.answer(CPU);
+            shared.read();
+        });
+        let writer = thread::spawn(move || other.replace_if_answered(1));
+        scene.replace_if_answered(2);
+        writer.join().unwrap();
+        cpu.join().unwrap();
+    });
+}
