@@ -104,6 +104,12 @@ impl Class {
         }
     }
 
+    /// The rank of the class that has this word.
+    #[inline]
+    pub(crate) const fn rank_of_word(word: u32) -> Rank {
+        Rank(word as u8)
+    }
+
     pub(crate) const fn from_word(word: u32) -> Self {
         match (word as u8, word & TURNS != 0) {
             (rank, _) if rank == Rank::FAIR.0 => Self::Fair,
@@ -126,6 +132,7 @@ mod tests {
         assert!(classes.windows(2).all(|pair| pair[0].rank() < pair[1].rank()));
         classes.extend(priorities.map(Class::RoundRobin));
         assert!(classes.iter().all(|&class| Class::from_word(class.to_word()) == class));
+        assert!(classes.iter().all(|&class| Class::rank_of_word(class.to_word()) == class.rank()));
         let fifty = Class::RoundRobin(Priority(50));
         assert_eq!(fifty.raised_to(Class::Fifo(Priority(50)).rank()), fifty);
         assert_eq!(fifty.raised_to(Rank(Rank::FAIR.0 + 51)), Class::Fifo(Priority(51)));

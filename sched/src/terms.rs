@@ -156,7 +156,11 @@ impl Terms {
     /// The task's rank by all that is wished for and lent, taken over or not.
     #[inline]
     pub fn coming_rank(&self) -> Rank {
-        self.coming_class().rank()
+        let wanted = Class::rank_of_word(self.wanted_class.load(Ordering::Relaxed) as u32);
+        match self.lent.load(Ordering::Relaxed) {
+            0 => wanted,
+            lent => wanted.max(highest(lent)),
+        }
     }
 
     #[inline]
