@@ -29,8 +29,11 @@ pub struct Mailbox {
     pub load: CachePadded<Load>,
     /// Where what waits here may run, while this CPU is overloaded.
     pub reach: CachePadded<Reach>,
-    /// The rank of the first real-time task that waits here, while this CPU is in the set of outranked ones. A hint.
+    /// The highest rank of the real-time tasks that wait here and could elsewhere, while this CPU is in the set of
+    /// outranked ones. A hint.
     pub waiting_rank: CachePadded<Owned>,
+    /// Where those may run. A hint, too.
+    pub waiting_reach: CachePadded<Reach>,
     /// What reports read.
     pub stats: CachePadded<Stats>,
 }
@@ -46,6 +49,7 @@ impl Mailbox {
             load: CachePadded::default(),
             reach: CachePadded::new(Reach::new(cpus)),
             waiting_rank: CachePadded::new(Owned::new(0)),
+            waiting_reach: CachePadded::new(Reach::new(cpus)),
             stats: CachePadded::default(),
         }
     }

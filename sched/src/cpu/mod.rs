@@ -112,6 +112,8 @@ pub struct Cpu<'a> {
     throttle: Throttle,
     /// Up to when the current task has been charged by `ranked`.
     rank_charged: Nanos,
+    /// Whether this CPU is in the set of outranked ones.
+    is_outranked: bool,
     /// The rank that this CPU showed last, while others than fair tasks are about.
     shown: Rank,
 }
@@ -153,6 +155,7 @@ impl<'a> Cpu<'a> {
             ranks: Ranks::new(shared.slots()),
             throttle: Throttle::new(&shared.config),
             rank_charged: now,
+            is_outranked: false,
             shown: Rank::IDLE,
         }
     }

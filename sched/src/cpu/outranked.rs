@@ -48,8 +48,10 @@ impl Cpu<'_> {
         }
         self.announce_surplus(task);
         if may_be_relieved(task) {
-            self.show_waiting();
+            self.mailbox.waiting_reach.widen(task.affinity());
+            self.mailbox.waiting_rank.set(self.mailbox.waiting_rank.get().max(task.rank().0.into()));
             self.shared.outranked.insert(self.id);
+            self.is_outranked = true;
             // Pairs with the fence in `ask_outranked`: either that CPU sees this one outranked, or this one sees what
             // that one runs when it next shares.
             fence(Ordering::SeqCst);
@@ -68,9 +70,15 @@ impl Cpu<'_> {
                 self.give(slot, target, now);
             }
         }
-        self.show_waiting();
-        if !self.ranks.slots().any(|slot| may_be_relieved(self.task(slot))) {
+        self.renew_offer();
+    }
+
+    /// Publishes exactly what waits here that could elsewhere. Who seems to have something and hasn't is asked in place of
+    /// one who has.
+    pub(super) fn renew_offer(&mut self) {
+        if self.is_outranked && !self.show_waiting() {
             self.shared.outranked.remove(self.id);
+            self.is_outranked = false;
         }
     }
 
@@ -89,7 +97,7 @@ impl Cpu<'_> {
     /// nothing. The caller has published that, and a fence followed that pairs with the one in `offer`.
     ///
     /// Not all of them: on a large machine each would be asked by all others, and none would get anything done. The next
-    /// ones by number are, so that not everyone asks the same.
+    /// ones by number are, so that not everyone asks the same. Where many wait for the same CPUs one of four is as good as any.
     pub(super) fn ask_outranked(&mut self) {
         if !self.shared.outranked.any() {
             return;
@@ -111,13 +119,15 @@ impl Cpu<'_> {
     /// Whether what waits on an outranked CPU may be more than `rank`, and may run here.
     fn may_relieve(&self, cpu: CpuId, rank: Rank) -> bool {
         let mailbox = self.shared.mailbox(cpu);
-        mailbox.waiting_rank.get() > u64::from(rank.0) && mailbox.reach.includes(self.id)
+        mailbox.waiting_rank.get() > u64::from(rank.0) && mailbox.waiting_reach.includes(self.id)
     }
 
-    /// Publishes what waits here at most.
-    fn show_waiting(&self) {
-        let rank = self.ranks.first().map_or(0, |rank| rank.0);
-        self.mailbox.waiting_rank.set(rank.into());
+    /// Publishes exactly what waits here that could elsewhere, and tells whether anything does.
+    fn show_waiting(&self) -> bool {
+        let waiting = || self.ranks.slots().map(|slot| self.task(slot)).filter(|task| may_be_relieved(task));
+        let rank = waiting().map(Task::rank).max().unwrap_or(Rank::IDLE);
+        self.mailbox.waiting_rank.set(rank.0.into());
+        self.mailbox.waiting_reach.narrow(|| waiting().map(Task::affinity))
     }
 }
 

@@ -204,6 +204,7 @@ impl Cpu<'_> {
             // Who arrives is placed beside it.
             displace(task, self.frame());
         }
+        self.renew_offer();
         let spent = self.throttle.is_spent(now);
         self.timers.set_alert(ranked || spent || !self.ranks.is_empty());
         let before = self.shown;
