@@ -59,9 +59,8 @@ impl Bounds {
             slice: case.config().slice().0 as f64,
             // Fair threads may be kept waiting on purpose.
             lag: if case.is_ranked() { f64::INFINITY } else { lag(&case.config(), look) },
-            // Asked and given as a thread that waits is. On a large machine only the next few are asked, and one that
-            // isn't waits for its own CPU's next decision.
-            outranked: if case.cpus <= 64 { waste(case) } else { u64::MAX },
+            // Asked and given as a thread that waits is.
+            outranked: waste(case),
             // All that is granted at the end of one period, and at the begin of the next; and a stall may hide an end.
             held_up: 2 * case.config().rt_runtime.0 + SOON + look + 4 * case.machine.stall.most,
             ranked: case.is_ranked(),
