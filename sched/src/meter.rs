@@ -78,6 +78,19 @@ mod tests {
     }
 
     #[test]
+    fn a_meter_stops_once_and_begins_anew() {
+        let meter = Meter::new();
+        meter.stop_if_running(Nanos(50));
+        assert_eq!(meter.read(Nanos(60)), Nanos(0), "it never ran");
+        meter.start(Nanos(100));
+        meter.stop_if_running(Nanos(130));
+        meter.stop_if_running(Nanos(190));
+        assert_eq!(meter.read(Nanos(200)), Nanos(30));
+        meter.reset();
+        assert_eq!(meter.read(Nanos(300)), Nanos(0));
+    }
+
+    #[test]
     fn a_clock_that_goes_back_takes_no_time_and_none_is_lost() {
         let meter = Meter::new();
         meter.start(Nanos(100));
