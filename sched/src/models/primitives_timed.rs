@@ -21,7 +21,7 @@ fn add_in_time(me: Member<'_>, shared: &Guarded) -> u64 {
 /// small).
 #[test]
 fn a_lock_is_had_or_not() {
-    explore(2, || {
+    explore(3, || {
         let session = Session::new(2, Guarded::new());
         let me = session.enter(1);
         session.shared.mutex.lock(me);
