@@ -4,7 +4,7 @@ use sched::Config;
 use sched::policy::Promise;
 
 use super::case::Case;
-use super::machine::{KICK, LATE, Machine, NOTICE, SWITCH};
+use super::machine::{KICK, LATE, Machine, NOTICE, RUNS, SWITCH};
 use super::measure::weight_of;
 
 /// A busy CPU that looks again within this time isn't kicked (`SOON` in `sched/src/cpu/wake.rs`).
@@ -69,7 +69,8 @@ impl Bounds {
 }
 
 /// From an interrupt's cause, or a timer's time, to the look that follows: on its way, held up by a switch, or by a
-/// CPU that doesn't run at all; and clocks may disagree on when it was.
+/// CPU that doesn't run at all, once: it runs for long enough after a stall to handle what came meanwhile. And clocks may
+/// disagree on when it was.
 const fn look(machine: &Machine) -> u64 {
     unstalled(machine) + machine.stall.most
 }
@@ -81,6 +82,9 @@ const fn unstalled(machine: &Machine) -> u64 {
     let longer = if kick > late { kick } else { late };
     longer + SWITCH + machine.slow_switch.most + machine.skew.most
 }
+
+const _: () =
+    assert!(unstalled(&Machine::rough()) < RUNS, "a stall's end and what waits for it are one look");
 
 /// An idle CPU asks an overloaded one, which looks. That one may have nothing left, others having asked as well, and pass the
 /// question on: each who does so halves the CPUs that are left (`sched/src/cpu/surplus.rs`), so the last of n CPUs is

@@ -6,7 +6,7 @@
 use sched::{After, Arm, CpuId, Next, Reason, WakeOutcome};
 
 use super::events::{Event, What};
-use super::machine::{KICK, LATE, NOTICE, SWITCH};
+use super::machine::{KICK, LATE, NOTICE, RUNS, SWITCH, until_random};
 use super::plant::Plant;
 use super::world::{Doing, Phase, World};
 
@@ -90,12 +90,14 @@ impl World<'_> {
     fn stall(&mut self, cpu: usize) {
         self.account(cpu);
         let until = self.now + self.machine.stall.draw(&mut self.cpus[cpu].rng);
+        self.trace.note(self.now, cpu, || format!("stalls until {until}"));
         self.cpus[cpu].stalled_until = until;
         self.cpus[cpu].since = until;
         if self.cpus[cpu].phase == Phase::Running {
             self.begin_run(cpu);
         }
-        self.foresee_random(cpu, What::Stall, self.machine.stall_every);
+        let runs = RUNS + until_random(&mut self.cpus[cpu].rng, self.machine.stall_every);
+        self.events.add(until + runs, cpu, What::Stall);
     }
 
     /// The scenario starts a thread, on CPU 0 and in an interrupt as it were.

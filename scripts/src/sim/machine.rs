@@ -14,6 +14,9 @@ pub const LATE: u64 = 200;
 pub const NOTICE: u64 = 50;
 /// From the decision to switch to `switched`, interrupts off.
 pub const SWITCH: u64 = 100;
+/// For how long a CPU runs at least between two stalls, so that they're two: what waited for the first one's end is handled,
+/// however late a rough machine makes it, before the next one begins.
+pub const RUNS: u64 = 100_000;
 
 /// What a machine does to the scheduler. All spans in nanoseconds of true time.
 #[derive(Clone, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
@@ -40,7 +43,7 @@ pub struct Machine {
     /// How far a CPU's clock is ahead of true time.
     #[serde(skip_serializing_if = "is_default")]
     pub skew: Span,
-    /// Mean time between stalls of a CPU, as a hypervisor makes them; never if 0.
+    /// Mean time from a stall's end to the next one of the same CPU, as a hypervisor makes them, [`RUNS`] aside; never if 0.
     #[serde(skip_serializing_if = "is_default")]
     pub stall_every: u64,
     /// How long a CPU stalls.

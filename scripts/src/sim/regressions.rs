@@ -5,6 +5,7 @@
 //! a storm of interrupts, is judged by `also`.
 
 use super::case::Case;
+use super::machine::Machine;
 use super::measure::Outcome;
 use super::program::{Cpus, Plan, Span, Step};
 
@@ -51,6 +52,13 @@ pub const ALL: &[Regression] = &[
         case: beyond_their_reach,
         also: few_kicks,
     },
+    Regression {
+        name: "a-stall-ends-before-the-next-begins",
+        source: "`sim --rough`, seed 1: a stall foreseen for the time of another one followed it without a gap",
+        violation: "TimerArmed: the sleeper is woken later than the longest stall explains",
+        case: stalled_often,
+        also: nothing_else,
+    },
 ];
 
 /// One thread sleeps; another one wakes it again and again before its time.
@@ -83,6 +91,13 @@ fn beyond_their_reach() -> Case {
     let waiting = (0..60).map(|number| loop_from(100 + number, number, Cpus::Range(2, CPUS)));
     let threads = busy.chain(waiting).chain([comer]).collect();
     Case { settle: 50_000_000, window: 50_000_000, ..Case::new("out of reach", CPUS as usize, threads) }
+}
+
+/// A CPU on which one thread sleeps most of the time is stalled again and again: far more often than on a rough machine.
+fn stalled_often() -> Case {
+    let sleeper = Plan::repeat(vec![Step::Run(Span::micros(1, 5)), Step::Sleep(Span::micros(50, 1_000))]);
+    let machine = Machine { stall_every: 2_000_000, ..Machine::rough() };
+    Case { machine, window: 5_000_000_000, ..Case::new("stalled often", 1, vec![sleeper]) }
 }
 
 /// The `number`th of some loops, each of which begins on a CPU and may then run where `cpus` says.
