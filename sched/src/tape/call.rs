@@ -64,6 +64,11 @@ pub enum Call {
         task: TaskId,
         class: Class,
     },
+    Reconsider {
+        #[serde(skip)]
+        now: Nanos,
+        task: TaskId,
+    },
     EnterIdle {
         #[serde(skip)]
         now: Nanos,
@@ -114,6 +119,7 @@ impl Call {
             Self::SetAffinity { now, task, affinity } => Outcome::Wake(cpu.set_affinity(task, affinity, now)),
             Self::SetWeight { now, task, weight } => Outcome::Wake(cpu.set_weight(task, weight, now)),
             Self::SetClass { now, task, class } => Outcome::Wake(cpu.set_class(task, class, now)),
+            Self::Reconsider { now, task } => Outcome::Wake(cpu.reconsider(task, now)),
             Self::EnterIdle { now } => nothing(cpu.enter_idle(now)),
             Self::EndPoll => nothing(cpu.end_poll()),
             Self::MayHalt { now } => Outcome::Halt(cpu.may_halt(now)),
@@ -132,6 +138,7 @@ impl Call {
             | Self::SetAffinity { now, .. }
             | Self::SetWeight { now, .. }
             | Self::SetClass { now, .. }
+            | Self::Reconsider { now, .. }
             | Self::EnterIdle { now }
             | Self::MayHalt { now }
             | Self::EndHalt { now } => Some(now),

@@ -110,6 +110,10 @@ impl<'a> Recorded<'a> {
         answer!(self.record(Call::SetClass { now, task, class }), Wake)
     }
 
+    pub fn reconsider(&mut self, task: TaskId, now: Nanos) -> WakeOutcome {
+        answer!(self.record(Call::Reconsider { now, task }), Wake)
+    }
+
     pub fn enter_idle(&mut self, now: Nanos) {
         self.record(Call::EnterIdle { now });
     }

@@ -96,6 +96,7 @@ fn call(entry: &Entry) -> String {
             format!("let {} run on CPUs {}..{}", task(id), affinity.first().0, affinity.end())
         }
         Call::SetWeight { task: id, weight, .. } => format!("give {} the weight {weight}", task(id)),
+        Call::Reconsider { task: id, .. } => format!("reconsider the rank of {}", task(id)),
         Call::SetClass { task: id, class, .. } => format!("make {} {class:?}", task(id)),
         Call::EnterIdle { .. } => "enter idle".into(),
         Call::EndPoll => "end polling".into(),
