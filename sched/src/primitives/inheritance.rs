@@ -29,7 +29,7 @@ impl Mutex {
         let (slot, task) = kernel.current();
         let waiting = self.list.open(&kernel);
         if is_here(&task.waiter) {
-            waiting.push_again(slot, task);
+            waiting.place_again(slot, task);
             let followup = self.lend(&waiting);
             drop(waiting);
             followup.act(kernel);
@@ -103,8 +103,8 @@ impl Followup {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use crate::class::{Class, Priority, Rank};
-    use crate::primitives::Mutex;
     use crate::primitives::still::Still;
+    use crate::primitives::{Mutex, Waiter};
 
     fn fifo(number: u8) -> Class {
         Class::Fifo(Priority::new(number).unwrap())
@@ -145,6 +145,23 @@ mod tests {
             [Class::Fair, Class::Background, Class::Fair, fifo(5), fifo(9), Class::Fair, fifo(5), fifo(7)];
         let still = crowd(&mutex, &classes);
         assert_eq!(order(&mutex, &still), [1, 5, 8, 4, 7, 3, 6, 2]);
+    }
+
+    /// A wake says nothing of why it came.
+    #[test]
+    fn who_is_woken_keeps_its_place_unless_its_rank_has_changed() {
+        let mutex = Mutex::new();
+        let still = crowd(&mutex, &[Class::Fair, fifo(5), fifo(5), Class::Fair, Class::Fair, Class::Fair]);
+        for slot in [2, 4] {
+            mutex.follow_rank(still.thread(slot), Waiter::is_moved);
+        }
+        assert!(
+            still.tasks[6].terms.want_class(0, fifo(9)) && still.tasks[2].terms.want_class(0, Class::Fair)
+        );
+        for slot in [6, 2] {
+            mutex.follow_rank(still.thread(slot), Waiter::is_moved);
+        }
+        assert_eq!(order(&mutex, &still), [1, 6, 3, 4, 5, 2]);
     }
 
     #[test]

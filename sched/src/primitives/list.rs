@@ -109,10 +109,22 @@ impl<'a, K: Kernel> Waiting<'a, K> {
         self.push(slot, task);
     }
 
-    /// Puts a thread that is in the list where its rank, which has changed, puts it.
-    pub(super) fn push_again(&self, slot: u32, task: &Task) {
-        self.remove(slot, task);
-        self.push(slot, task);
+    /// Puts a thread that is in the list where its rank puts it, if that has changed: otherwise it keeps its place.
+    pub(super) fn place_again(&self, slot: u32, task: &Task) {
+        let rank = task.terms.coming_rank();
+        let rank_of = |slot: u32| self.task(slot).terms.coming_rank();
+        let (prev, next) = (self.prev_of(slot, task), task.waiter.next.load(Ordering::Relaxed));
+        let overtakes = prev != NOBODY && rank_of(prev) < rank;
+        if overtakes || next != NOBODY && rank_of(next) > rank {
+            self.remove(slot, task);
+            self.push(slot, task);
+        }
+    }
+
+    /// Who comes before a thread that is in the list.
+    fn prev_of(&self, slot: u32, task: &Task) -> u32 {
+        let is_first = self.list.first.load(Ordering::Relaxed) == slot;
+        if is_first { NOBODY } else { task.waiter.prev.load(Ordering::Relaxed) }
     }
 
     /// Takes the first out. The caller owes it a call.
@@ -168,8 +180,7 @@ impl<'a, K: Kernel> Waiting<'a, K> {
     /// Takes a thread out, wherever it is.
     fn remove(&self, slot: u32, task: &Task) {
         let next = task.waiter.next.load(Ordering::Relaxed);
-        let is_first = self.list.first.load(Ordering::Relaxed) == slot;
-        let prev = if is_first { NOBODY } else { task.waiter.prev.load(Ordering::Relaxed) };
+        let prev = self.prev_of(slot, task);
         self.list.behind(self.kernel.tasks(), prev).store(next, Ordering::Relaxed);
         self.list.before(self.kernel.tasks(), next).store(prev, Ordering::Relaxed);
     }
