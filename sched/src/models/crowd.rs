@@ -71,7 +71,7 @@ pub struct Session<T> {
     pub shared: T,
 }
 
-impl<T: Send + Sync + 'static> Session<T> {
+impl<T: 'static> Session<T> {
     /// A session of `threads` threads.
     pub fn new(threads: u32, shared: T) -> Arc<Self> {
         Arc::new(Self { crowd: Crowd::new(threads), shared })

@@ -20,6 +20,12 @@ impl Locks {
     fn new() -> Self {
         Self { outer: Mutex::new(), inner: Mutex::new(), changed: Condvar::new() }
     }
+
+    /// Locks the inner mutex and unlocks it again.
+    fn pass(&self, me: Member<'_>) {
+        self.inner.lock(me);
+        self.inner.unlock(me);
+    }
 }
 
 /// A session of three, the last of which is real-time.
@@ -55,10 +61,7 @@ fn a_holder_has_the_rank_of_who_waits() {
         let session = three();
         let me = session.enter(1);
         session.shared.inner.lock(me);
-        let waiter = session.spawn(3, |me, locks: &Locks| {
-            locks.inner.lock(me);
-            locks.inner.unlock(me);
-        });
+        let waiter = session.spawn(3, |me, locks: &Locks| locks.pass(me));
         await_rank(me);
         session.shared.inner.unlock(me);
         assert_eq!(rank(me), Rank::FAIR, "it's returned with the lock");
@@ -83,10 +86,7 @@ fn a_rank_is_passed_on() {
             locks.outer.unlock(me);
             locks.inner.unlock(me);
         });
-        let waiter = session.spawn(3, |me, locks: &Locks| {
-            locks.inner.lock(me);
-            locks.inner.unlock(me);
-        });
+        let waiter = session.spawn(3, |me, locks: &Locks| locks.pass(me));
         await_rank(me);
         session.shared.outer.unlock(me);
         between.join().unwrap();
@@ -110,10 +110,7 @@ fn a_rank_is_passed_on_by_one_that_was_notified() {
             locks.outer.unlock(me);
             locks.inner.unlock(me);
         });
-        let waiter = session.spawn(3, |me, locks: &Locks| {
-            locks.inner.lock(me);
-            locks.inner.unlock(me);
-        });
+        let waiter = session.spawn(3, |me, locks: &Locks| locks.pass(me));
         session.shared.outer.lock(me);
         while !session.shared.changed.is_awaited() {
             session.shared.outer.unlock(me);
@@ -144,10 +141,7 @@ fn who_gives_up_takes_its_rank_back() {
                 locks.inner.unlock(me);
             }
         });
-        let patient = session.spawn(2, |me, locks: &Locks| {
-            locks.inner.lock(me);
-            locks.inner.unlock(me);
-        });
+        let patient = session.spawn(2, |me, locks: &Locks| locks.pass(me));
         me.expire(sleeper);
         session.shared.inner.unlock(me);
         waiter.join().unwrap();

@@ -37,6 +37,7 @@ mod inheritance;
 mod machine;
 mod primitives;
 mod primitives_gate;
+mod primitives_rwlock;
 mod primitives_shared;
 mod primitives_timed;
 mod pull;
