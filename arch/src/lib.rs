@@ -41,3 +41,4 @@ pub mod smp;
 pub mod symbols;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub mod timer;
+pub mod topology;

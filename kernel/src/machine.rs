@@ -1,6 +1,6 @@
 //! What boot does with the machine, and what it says of it.
 
-use core::fmt::Display;
+use core::fmt::{self, Display};
 
 use alloc::format;
 
@@ -12,7 +12,7 @@ use arch::{apic, clock, context, cpu, fault, memory, pic, timer};
 use bench::options::{ApicMode, Choice, Options, TimerMode};
 use bench::units::Plural;
 
-use crate::{panic, println};
+use crate::{panic, println, start};
 
 /// The share of RAM that the heap gets, and its bounds.
 const HEAP_SHARE: u64 = 8;
@@ -81,6 +81,7 @@ pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &S
     let (method, bytes) = context::xstate::method();
     println!("  boot      {}, command line \"{}\"", info.door.name(), info.command_line);
     println!("  cpu       {} x {}", started.online.len(), features.brand());
+    println!("  topology  {}", Levels(start::topology(&started.online).counts()));
     println!("  memory    {} MiB, {} MiB free", memory::total_bytes() >> 20, memory::free_bytes() >> 20);
     println!(
         "  clock     TSC at {}.{:03} MHz, {}{}",
@@ -104,6 +105,19 @@ pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &S
     }
     for apic_id in &started.missing {
         println!("  warning   CPU with APIC id {apic_id} did not come up and is left out");
+    }
+}
+
+/// Packages, last caches and cores, as a reader counts them.
+struct Levels([usize; 3]);
+
+impl Display for Levels {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self([packages, caches, cores]) = *self;
+        let [packages, caches, cores] =
+            [(packages, "package"), (caches, "last-level cache"), (cores, "core")]
+                .map(|(n, of)| Plural(n, of));
+        write!(out, "{packages}, {caches}, {cores}")
     }
 }
 

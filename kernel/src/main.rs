@@ -63,7 +63,7 @@ fn main(info: &'static BootInfo) -> ! {
     machine::describe(info, &acpi, clock, &started);
     machine::check_cpus(&options, &started);
     facts::record(info, clock, options);
-    start::schedule(started.online.len(), config);
+    start::schedule(&started.online, config);
 
     // The first thread runs the suite; this one becomes the first CPU's idle task.
     suite::spawn();

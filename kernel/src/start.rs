@@ -3,12 +3,14 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use arch::acpi::Acpi;
 use arch::boot::BootInfo;
 use arch::smp::{self, Started};
+use arch::topology::Layout;
 use arch::{cpu, memory};
-use sched::{Config, Shared};
+use sched::{Config, Seat, Shared, Topology};
 use spin::Once;
 
 use crate::idle;
@@ -33,19 +35,29 @@ pub fn processors(info: &BootInfo, acpi: &Acpi, limit: usize) -> Started {
     smp::start_others(info, acpi, limit, enter)
 }
 
-/// Makes the scheduler for `cpus` CPUs and returns once each of them has joined it.
-pub fn schedule(cpus: usize, config: Config) {
+/// Makes the scheduler for these CPUs and returns once each of them has joined it.
+pub fn schedule(online: &[smp::Cpu], config: Config) {
     let slots = (memory::total_bytes() / RAM_PER_SLOT).clamp(128, 16_384) as usize;
     record::prepare();
-    let shared: &'static Shared = Box::leak(Box::new(Shared::new(cpus, slots, config)));
+    let shared: &'static Shared = Box::leak(Box::new(Shared::on(topology(online), slots, config)));
     let threads: &'static Table = Box::leak(Box::new(Table::new(shared)));
     record::describe(shared);
     Local::install(0, shared, threads);
     PLAN.call_once(|| Plan { shared, threads });
     // Acquire pairs with the Release in `enter`: every CPU's state is in place.
-    while CHECKED_IN.load(Ordering::Acquire) + 1 < cpus {
+    while CHECKED_IN.load(Ordering::Acquire) + 1 < online.len() {
         cpu::relax();
     }
+}
+
+/// Which of the CPUs are near each other.
+pub fn topology(online: &[smp::Cpu]) -> Topology {
+    let layout = Layout::read();
+    let seat = |cpu: &smp::Cpu| {
+        let found = layout.seat(cpu.apic_id);
+        Seat { package: found.package, cache: found.cache, core: found.core }
+    };
+    Topology::new(&online.iter().map(seat).collect::<Vec<_>>())
 }
 
 /// Where every CPU but the first begins, with interrupts off.

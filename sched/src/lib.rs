@@ -8,7 +8,8 @@
 //!    Active. Whoever makes it owns the task; of two wakers one does, and a stale id makes none. Had the
 //!    task still been on its way to sleep, the waker would have left a permit instead, and CPU 1 would see to
 //!    it after its switch ([`cpu`], `after.rs`): a task is in nobody's hands while its stack is in use.
-//! 2. **It chooses a CPU** (`cpu/wake.rs`): the task's last one if that's idle, else an idle one, else its last.
+//! 2. **It chooses a CPU** (`cpu/place.rs`): the task's last one if that's idle, else the nearest idle one
+//!    ([`topology`]), else its last.
 //! 3. **It posts the task** ([`outbox`], [`inbox`]). Each ordered pair of CPUs has an inbox of its own, a list
 //!    with one producer and one consumer: a link, a compare-and-swap, then a bit in CPU 1's [`bitmap`].
 //! 4. **It reads CPU 1's attention** ([`attention`]). A CPU that polls will see the bit by itself; so will one
@@ -74,6 +75,7 @@ pub mod terms;
 pub mod throttle;
 pub mod time;
 pub mod timers;
+pub mod topology;
 
 pub use affinity::Affinity;
 pub use class::{Class, Priority};
@@ -83,3 +85,4 @@ pub use id::{CpuId, TaskId};
 pub use shared::Shared;
 pub use task::{NORMAL_WEIGHT, Spec, Task};
 pub use time::Nanos;
+pub use topology::{Seat, Topology};

@@ -8,7 +8,7 @@ use crate::attention::Attention;
 use crate::bitmap::Bitmap;
 use crate::id::CpuId;
 use crate::inbox::{Inbox, NEWS};
-use crate::reach::Reach;
+use crate::reach::{Question, Reach};
 use crate::stats::Stats;
 use crate::sync::Owned;
 use crate::task::Task;
@@ -66,8 +66,8 @@ impl Mailbox {
 
     /// Puts an idle CPU's question to the owner, `own`, as [`Reach::ask`] does, so that it hears of it at its next look. Any
     /// CPU; it must then kick this one.
-    pub fn ask(&self, own: CpuId, end: u32) {
-        self.reach.ask(end);
+    pub fn ask(&self, own: CpuId, question: Question) {
+        self.reach.ask(question);
         // After the question: whoever takes the bit finds it.
         self.pending.insert(own);
     }

@@ -29,9 +29,32 @@ pub struct Reach {
     first: Owned,
     /// The others, 64 by 64.
     rest: Box<[Owned]>,
-    /// Since this CPU looked last an idle one has asked, or another passed its question on: up to which CPU the question
-    /// is to be passed on further; 0 if none was put.
+    /// Since this CPU looked last an idle one has asked, or another passed its question on: a [`Question`] as its word; 0
+    /// if none was put.
     asked: AtomicU64,
+}
+
+/// A question of an idle CPU for work: to whom it's to be passed on by one that can't help.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Question {
+    /// To CPUs below this one.
+    pub end: u32,
+    /// To those of any number, since this one was asked first only for being near; else to those of higher ones.
+    pub afresh: bool,
+}
+
+/// In a question's word: [`Question::afresh`]. Above the end, so that of two such words the greater asks whomever the other
+/// does: what's asked afresh is asked of all.
+const AFRESH: u64 = 1 << 32;
+
+impl Question {
+    const fn to_word(self) -> u64 {
+        self.end as u64 | if self.afresh { AFRESH } else { 0 }
+    }
+
+    const fn from_word(word: u64) -> Self {
+        Self { end: word as u32, afresh: word & AFRESH != 0 }
+    }
 }
 
 impl Reach {
@@ -83,24 +106,23 @@ impl Reach {
         core::iter::once(&self.first).chain(&self.rest)
     }
 
-    /// Puts a question to the CPU, which is to pass it on to the CPUs below `end` if it can't help. Any CPU; it must then
-    /// kick this one.
-    pub fn ask(&self, end: u32) {
+    /// Puts a question to the CPU. Any CPU; it must then kick this one.
+    pub fn ask(&self, question: Question) {
         // Release pairs with the Acquire in `take_question`: who sees the question sees the idle CPU. No fence is between
         // the two where a question is passed on by one that had narrowed its reach. Relaxed, who takes it might see
         // another idle CPU only, can't help that one either, and pass the question on for that one's sake; when the
         // kick comes it finds the question taken, and the CPU that asked idles beside one that could have helped.
-        self.asked.fetch_max(end.into(), Ordering::Release);
+        self.asked.fetch_max(question.to_word(), Ordering::Release);
     }
 
-    /// Up to which CPU a question is to be passed on that was put since the last call; of several the furthest. Only the
-    /// owner, before it looks who's idle.
-    pub fn take_question(&self) -> Option<u32> {
+    /// The question that was put since the last call; of several the one that goes furthest. Only the owner, before it looks
+    /// who's idle.
+    pub fn take_question(&self) -> Option<Question> {
         if self.asked.load(Ordering::Relaxed) == 0 {
             return None;
         }
         // Acquire pairs with the Release in `ask`.
-        Some(self.asked.swap(0, Ordering::Acquire) as u32)
+        Some(Question::from_word(self.asked.swap(0, Ordering::Acquire)))
     }
 }
 
@@ -173,9 +195,18 @@ mod tests {
     #[test]
     fn of_several_questions_the_furthest_is_taken_once() {
         let reach = Reach::new(100);
-        for end in [7, 100, 3] {
-            reach.ask(end);
+        let question = |end, afresh| Question { end, afresh };
+        for asked in [question(7, false), question(100, false), question(3, false)] {
+            reach.ask(asked);
         }
-        assert_eq!((reach.take_question(), reach.take_question()), (Some(100), None));
+        assert_eq!((reach.take_question(), reach.take_question()), (Some(question(100, false)), None));
+        for asked in [question(99, false), question(64, true), question(7, false)] {
+            reach.ask(asked);
+        }
+        assert_eq!(
+            reach.take_question(),
+            Some(question(64, true)),
+            "all are asked: those of higher numbers, too"
+        );
     }
 }

@@ -11,6 +11,7 @@ use crate::mailbox::Mailbox;
 use crate::sync::{Ordering, fence};
 use crate::task::{Spec, Task};
 use crate::time::Nanos;
+use crate::topology::Topology;
 
 /// The scheduler's shared state, made once at boot.
 ///
@@ -18,6 +19,7 @@ use crate::time::Nanos;
 #[derive(Debug)]
 pub struct Shared {
     pub(crate) config: Config,
+    pub(crate) topology: Topology,
     pub(crate) tasks: Box<[Task]>,
     pub(crate) mailboxes: Box<[Mailbox]>,
     /// CPUs that have nothing to run. Whoever removes one has promised it a task.
@@ -29,10 +31,17 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// State for `cpus` CPUs and up to `tasks` tasks beside the idle ones.
+    /// State for `cpus` CPUs, each as near to any other, and up to `tasks` tasks beside the idle ones.
     pub fn new(cpus: usize, tasks: usize, config: Config) -> Self {
+        Self::on(Topology::flat(cpus), tasks, config)
+    }
+
+    /// State for the CPUs of a machine and up to `tasks` tasks beside the idle ones.
+    pub fn on(topology: Topology, tasks: usize, config: Config) -> Self {
+        let cpus = topology.seats().len();
         Self {
             config,
+            topology,
             tasks: (0..cpus + tasks).map(|_| Task::new()).collect(),
             mailboxes: (0..cpus).map(|_| Mailbox::new(cpus)).collect(),
             idle: CachePadded::new(CpuSet::new(cpus)),
@@ -55,6 +64,11 @@ impl Shared {
     /// The settings.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Which CPUs are near each other.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
     }
 
     /// A CPU's shared face.
@@ -107,12 +121,12 @@ impl Shared {
         self.tasks[cpu.index()].meter.read(now)
     }
 
-    /// Claims an idle CPU where `task` may run: it's no longer in the idle set, and the caller must post a task
-    /// to it.
-    pub(crate) fn claim_idle(&self, task: &Task) -> Option<CpuId> {
+    /// Claims an idle CPU that `suits` and where `task` may run: it's no longer in the idle set, and the caller must post
+    /// a task to it.
+    pub(crate) fn claim_idle(&self, task: &Task, suits: impl Fn(CpuId) -> bool) -> Option<CpuId> {
         let affinity = task.affinity();
         loop {
-            let cpu = self.idle.find(|cpu| affinity.allows(cpu))?;
+            let cpu = self.idle.find(|cpu| affinity.allows(cpu) && suits(cpu))?;
             if self.idle.remove(cpu) {
                 return Some(cpu);
             }

@@ -85,6 +85,7 @@ pub fn describe(shared: &Shared) {
     RUN.call_once(|| Run {
         commit: facts::COMMIT.into(),
         cpus: shared.cpus() as u32,
+        seats: shared.topology().seats().into(),
         tasks: (shared.slots() - shared.cpus()) as u32,
         places: PLACES.load(Ordering::Relaxed),
         config: *shared.config(),

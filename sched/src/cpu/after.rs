@@ -3,6 +3,7 @@
 //! Until here the left task's stack was in use, so it could be in no other CPU's hands. Only this file turns
 //! Blocking into Blocked, sends a task away that ran here, or gives one up for good.
 
+use super::place::Placing;
 use super::{Cpu, Leaving};
 use crate::id::TaskId;
 
@@ -47,7 +48,7 @@ impl Cpu<'_> {
             Leaving::Moving => self.route(slot, self.charged),
             // Woken while it was still on its stack: the waker left it to us.
             Leaving::Blocking => {
-                let outcome = self.send(slot, self.task(slot), self.is_idle(), self.charged);
+                let outcome = self.send(slot, self.task(slot), Placing::Woken, self.is_idle(), self.charged);
                 self.remember_kick(outcome);
             }
         }

@@ -1,6 +1,7 @@
 //! Tasks coming in: from inboxes, from timers, from a wake on this CPU.
 
 use super::Cpu;
+use super::place::Placing;
 use super::ranked::Admission;
 use crate::mailbox::Mail;
 use crate::policy::Arrival;
@@ -61,7 +62,7 @@ impl<'a> Cpu<'a> {
         while let Some(slot) = self.timers.pop_due(&self.shared.tasks, now) {
             let generation = self.task(slot).state.generation();
             if self.task(slot).state.wake(generation) == Woken::Claimed {
-                let outcome = self.send(slot, self.task(slot), self.is_idle(), now);
+                let outcome = self.send(slot, self.task(slot), Placing::Woken, self.is_idle(), now);
                 self.remember_kick(outcome);
             }
         }

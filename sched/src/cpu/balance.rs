@@ -81,10 +81,11 @@ impl Cpu<'_> {
         self.queue.weight() + u64::from(self.running.weight())
     }
 
-    /// The lightest CPU that stays lighter than this one if it takes `task`.
+    /// The lightest CPU that stays lighter than this one if it takes `task`; of several the nearest.
     fn lighter(&self, task: &Task) -> Option<CpuId> {
-        let loads = self.others(task).map(|cpu| (self.shared.mailbox(cpu).load.weight(), cpu));
-        let (weight, target) = loads.min()?;
+        let (shared, here) = (self.shared, self.id);
+        let load = |cpu| (shared.mailbox(cpu).load.weight(), shared.topology.distance(here, cpu), cpu);
+        let (weight, _, target) = self.others(task).map(load).min()?;
         (weight + u64::from(task.weight()) < self.weight()).then_some(target)
     }
 

@@ -3,7 +3,7 @@
 //! `&mut Cpu` means "on this CPU, with interrupts off". Other CPUs see a [`crate::mailbox::Mailbox`] only.
 //! The scheduler never switches, arms or sends by itself: it answers with decisions, which the kernel
 //! carries out. The files: `reschedule` (who runs next), `arrive` (tasks coming in), `wake` (tasks sent
-//! out), `control` (tasks told to go or to count otherwise), `sleep` (timers), `idle` (nothing to run), `surplus`
+//! out), `place` (where to), `control` (tasks told to go or to count otherwise), `sleep` (timers), `idle` (nothing to run), `surplus`
 //! (work for idle CPUs), `balance` (work for others), `ranked` and `outranked` (real-time and background tasks),
 //! `after` (once the switch is done).
 
@@ -14,6 +14,7 @@ mod control;
 mod idle;
 mod kicks;
 mod outranked;
+mod place;
 mod ranked;
 mod reschedule;
 mod sleep;

@@ -6,6 +6,7 @@
 //! kicks some of those in it whose tasks it could take, so that they look again. So one of the two sees the other.
 
 use super::Cpu;
+use super::place::Placing;
 use crate::class::Rank;
 use crate::id::CpuId;
 use crate::sync::{Ordering, fence};
@@ -19,20 +20,21 @@ impl Cpu<'_> {
     /// Where a real-time or background task should run: where nothing does, else where what runs is lowest, else where
     /// it ran last.
     #[cold]
-    pub(super) fn place_ranked(&self, task: &Task) -> CpuId {
+    pub(super) fn place_ranked(&self, task: &Task, why: Placing) -> CpuId {
         let last = task.cpu();
         if !task.is_movable() || self.outboxes[last.index()].is_idle() {
             return last;
         }
-        let idle = if self.shared.idle.any() { self.shared.claim_idle(task) } else { None };
+        let idle = if self.shared.idle.any() { self.claim_idle(task, why) } else { None };
         idle.or_else(|| self.lowest(task, last)).unwrap_or(last)
     }
 
-    /// The CPU where `task` may run that runs what is lowest, if that's of lower rank; `preferred` if it's as good.
-    fn lowest(&self, task: &Task, preferred: CpuId) -> Option<CpuId> {
+    /// The CPU where `task` may run that runs what is lowest, if that's of lower rank; of several the one nearest to `last`.
+    fn lowest(&self, task: &Task, last: CpuId) -> Option<CpuId> {
         let affinity = task.affinity();
         let cpus = (0..self.shared.cpus() as u32).map(CpuId).filter(|&cpu| affinity.allows(cpu));
-        let ranked = cpus.map(|cpu| (self.rank_on(cpu), cpu != preferred, cpu)).min()?;
+        let topology = &self.shared.topology;
+        let ranked = cpus.map(|cpu| (self.rank_on(cpu), topology.distance(last, cpu), cpu)).min()?;
         (ranked.0 < task.rank()).then_some(ranked.2)
     }
 

@@ -1,5 +1,6 @@
 //! Tasks sent out: woken or started, and placed on the CPU where they should run.
 
+use super::place::Placing;
 use super::ranked::Admission;
 use super::{Arm, Cpu};
 use crate::attention::Notice;
@@ -100,7 +101,7 @@ impl Cpu<'_> {
 
     #[inline(never)]
     fn send_claimed(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
-        self.send(slot, self.task(slot), false, now)
+        self.send(slot, self.task(slot), Placing::Woken, false, now)
     }
 
     /// A whole [`Cpu::wake`] by a thread, for callers to whom its parts are one.
@@ -130,30 +131,21 @@ impl Cpu<'_> {
 
     /// Starts a task made by [`crate::Shared::create`].
     pub fn start(&mut self, task: TaskId, now: Nanos) -> WakeOutcome {
-        self.send(task.slot, self.task(task.slot), self.is_idle(), now)
+        self.send(task.slot, self.task(task.slot), Placing::New, self.is_idle(), now)
     }
 
     /// Sends a task that this CPU owns where it should run. `idle`: whether the idle task runs here.
     #[inline(always)]
-    pub(super) fn send(&mut self, slot: u32, task: &Task, idle: bool, now: Nanos) -> WakeOutcome {
-        let target = if task.is_ranked() { self.place_ranked(task) } else { self.place(task) };
+    pub(super) fn send(
+        &mut self,
+        slot: u32,
+        task: &Task,
+        why: Placing,
+        idle: bool,
+        now: Nanos,
+    ) -> WakeOutcome {
+        let target = if task.is_ranked() { self.place_ranked(task, why) } else { self.place(task, why) };
         if target == self.id { self.keep(slot, task, idle, now) } else { self.post(slot, task, target, now) }
-    }
-
-    /// Where a task should run: its last CPU if that's idle, else an idle one, else its last. The last CPU
-    /// passes the task on, should it no longer be allowed there.
-    #[inline]
-    fn place(&self, task: &Task) -> CpuId {
-        let last = task.cpu();
-        if task.is_movable() && self.shared.idle.any() { self.place_by_idleness(task, last) } else { last }
-    }
-
-    #[inline(never)]
-    fn place_by_idleness(&self, task: &Task, last: CpuId) -> CpuId {
-        if self.outboxes[last.index()].is_idle() {
-            return last;
-        }
-        self.shared.claim_idle(task).unwrap_or(last)
     }
 
     /// Queues a woken or new task on this CPU.
@@ -186,7 +178,7 @@ impl Cpu<'_> {
     #[cold]
     pub(super) fn pass_on(&mut self, slot: u32, now: Nanos) -> WakeOutcome {
         let task = self.task(slot);
-        let target = self.shared.claim_idle(task).unwrap_or_else(|| self.some_allowed(task));
+        let target = self.claim_idle(task, Placing::Woken).unwrap_or_else(|| self.some_allowed(task));
         if target == self.id {
             // No CPU of the machine is allowed: better here than nowhere.
             if task.is_ranked() {
@@ -218,16 +210,6 @@ impl Cpu<'_> {
     #[inline]
     pub fn take_kick(&mut self) -> Option<CpuId> {
         self.kicks.pop()
-    }
-
-    /// The least loaded CPU where the task may run; this one if there's none at all.
-    fn some_allowed(&self, task: &Task) -> CpuId {
-        let affinity = task.affinity();
-        (0..self.shared.cpus() as u32)
-            .map(CpuId)
-            .filter(|&cpu| affinity.allows(cpu))
-            .min_by_key(|&cpu| self.shared.mailbox(cpu).load.weight())
-            .unwrap_or(self.id)
     }
 
     /// Posts a task to another CPU and decides whether that needs a kick.

@@ -14,7 +14,7 @@ use crate::affinity::Affinity;
 use crate::cpu::Reason;
 use crate::cpuset::CpuSet;
 use crate::id::CpuId;
-use crate::reach::Reach;
+use crate::reach::{Question, Reach};
 use crate::time::Nanos;
 
 fn among(first: u32, end: u32) -> Affinity {
@@ -101,7 +101,7 @@ fn who_sees_a_question_sees_the_idle_cpu() {
                 if part == 0 {
                     shared.0.insert(CpuId(3));
                 } else if shared.0.find(|_| true).is_some() {
-                    shared.1.ask(64);
+                    shared.1.ask(Question { end: 64, afresh: false });
                 }
             })
         });

@@ -1,7 +1,7 @@
 //! The tapes of a run in one file: what the kernel saves, and the replay reads.
 //!
-//! A line that names the format, then frames: one that tells of the run, one for each CPU, one that says that all
-//! is there. A frame is three little-endian words (the head's length, the body's length, and the checksum of both), the
+//! A line that names the format, then frames: one that tells of the run, with where the CPUs sit as its body, one for each
+//! CPU, one that says that all is there. A frame is three little-endian words (the head's length, the body's length, and the checksum of both), the
 //! head in postcard's encoding, and the body, which is a tape. So it can be written without a buffer,
 //! and whatever is missing or garbled is noticed.
 
@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::recorder::Tape;
 use crate::config::Config;
 use crate::time::Nanos;
+use crate::topology::Seat;
 
 /// How a file begins.
-pub const MAGIC: &[u8] = b"tacet tape 1\n";
+pub const MAGIC: &[u8] = b"tacet tape 2\n";
 
 /// The longest head: a run's, with the name of a commit.
 const HEAD: usize = 256;
@@ -28,6 +29,9 @@ pub struct Run {
     pub commit: String,
     /// How many CPUs it ran on.
     pub cpus: u32,
+    /// Where they sit, by number.
+    #[serde(skip)]
+    pub seats: Vec<Seat>,
     /// How many task slots there were beside the idle tasks'.
     pub tasks: u32,
     /// How many places the scheduler's shared memory had.
@@ -65,7 +69,7 @@ impl<S: FnMut(&[u8])> Writer<S> {
     pub fn new(run: &Run, mut sink: S) -> Self {
         sink(MAGIC);
         let mut writer = Self(sink);
-        writer.frame(&Head::Run(run.clone()), &[]);
+        writer.frame(&Head::Run(run.clone()), &postcard::to_allocvec(&run.seats).expect("there is memory"));
         writer
     }
 
@@ -143,7 +147,11 @@ impl Recording {
     /// What is wrong with it.
     pub fn read(file: &[u8]) -> Result<Self, Fault> {
         let mut rest = file.strip_prefix(MAGIC).ok_or(Fault::Foreign)?;
-        let Head::Run(run) = next(&mut rest, 0)?.0 else { return Err(Fault::Strange(0)) };
+        let (Head::Run(mut run), body) = next(&mut rest, 0)? else { return Err(Fault::Strange(0)) };
+        run.seats = postcard::from_bytes(body).map_err(|_| Fault::Strange(0))?;
+        if run.seats.len() != run.cpus as usize {
+            return Err(Fault::Strange(0));
+        }
         let mut tapes = Vec::new();
         loop {
             let frame = tapes.len() + 1;

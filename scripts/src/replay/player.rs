@@ -9,7 +9,7 @@ use taped::cpu::{Arm, Decision};
 use taped::tape::file::{Label, Run};
 use taped::tape::reader::{Entries, Entry};
 use taped::tape::{Call, Outcome};
-use taped::{Config, Cpu, CpuId, Nanos, Next, Shared};
+use taped::{Config, Cpu, CpuId, Nanos, Next, Shared, Topology};
 
 use super::witness::{Likeness, Memory, Stray, numbered, recite};
 
@@ -103,8 +103,9 @@ impl Part<'_> {
     /// # Errors
     /// The kernel's scheduler had other memory than this one.
     pub fn shared(&self) -> Result<Shared> {
-        let Run { cpus, tasks, places, .. } = *self.run;
-        let (shared, here) = numbered(|| Shared::new(cpus as usize, tasks as usize, self.config));
+        let Run { tasks, places, .. } = *self.run;
+        let (shared, here) =
+            numbered(|| Shared::on(Topology::new(&self.run.seats), tasks as usize, self.config));
         ensure!(
             here == places,
             "the kernel's scheduler had {places} atomics and this program's has {here}: replay with the program \

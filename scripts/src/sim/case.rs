@@ -11,6 +11,7 @@ use super::bounds::Bounds;
 use super::machine::Machine;
 use super::plant::Plant;
 use super::program::{Plan, is_default};
+use super::shape::Shape;
 
 /// CPUs that a case may have.
 pub const MOST_CPUS: usize = 1_024;
@@ -25,6 +26,9 @@ pub struct Case {
     pub seed: u64,
     /// How many CPUs.
     pub cpus: usize,
+    /// How they share cores and caches.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shape: Shape,
     /// Which policy picks.
     #[serde(serialize_with = "write_policy", deserialize_with = "read_policy")]
     pub policy: PolicyKind,
@@ -53,6 +57,7 @@ impl Case {
             name: name.into(),
             seed: 1,
             cpus,
+            shape: Shape::default(),
             policy: PolicyKind::Fair,
             machine: Machine::default(),
             plant: None,
@@ -146,6 +151,7 @@ mod tests {
             vec![Plan { start: 9, ..Plan::repeat(steps) }, Plan::looping().on(Cpus::One(2))],
         );
         case.machine = Machine::rough();
+        case.shape = Shape { threads: 2, cores: 4, caches: 1, scattered: true };
         case.plant = Some(Plant::DropKick);
         case.expected = vec![0.25, 1.0];
         assert_eq!(Case::read(&case.to_string()).unwrap(), case);

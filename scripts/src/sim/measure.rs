@@ -82,7 +82,7 @@ impl Case {
     /// # Errors
     /// The first violation, and the last decisions that lead to it.
     pub fn attempt(&self, traced: bool) -> Result<Outcome, (Violation, String)> {
-        let shared = Shared::new(self.cpus, self.slots(), self.config());
+        let shared = Shared::on(self.shape.topology(self.cpus), self.slots(), self.config());
         let mut world = World::new(&shared, self);
         world.trace.on = traced;
         let outcome = world.watch(self);

@@ -20,6 +20,7 @@ mod program;
 mod regressions;
 mod report;
 mod series;
+mod shape;
 mod shrink;
 mod steps;
 mod storm;

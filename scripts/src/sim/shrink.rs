@@ -13,6 +13,7 @@ use super::case::Case;
 use super::check::{Invariant, Violation};
 use super::machine::Machine;
 use super::program::{Class, Cpus, Plan, Span, Step};
+use super::shape::Shape;
 
 /// More runs than this find little more.
 const MOST_RUNS: u32 = 20_000;
@@ -41,8 +42,8 @@ fn still_fails(case: &Case, wanted: Invariant) -> Result<(), TestCaseError> {
 type Edit = fn(&Case, usize) -> Option<Case>;
 
 /// From coarse to fine.
-const EDITS: [Edit; 7] =
-    [shorter, on_fewer_cpus, with_fewer_threads, calmer, with_fewer_steps, tamer, rounder];
+const EDITS: [Edit; 8] =
+    [shorter, on_fewer_cpus, flatter, with_fewer_threads, calmer, with_fewer_steps, tamer, rounder];
 
 /// The smallest case so far, and the one that is being tried.
 #[derive(Debug)]
@@ -118,6 +119,11 @@ fn on_fewer_cpus(case: &Case, index: usize) -> Option<Case> {
     let mut smaller = fewer.into_iter().filter(|&cpus| cpus > 0 && cpus < case.cpus);
     let cpus = smaller.nth(index)?;
     Some(expecting_anew(Case { cpus, ..case.clone() }))
+}
+
+/// On a machine where every CPU is as near as any other.
+fn flatter(case: &Case, index: usize) -> Option<Case> {
+    (index == 0 && case.shape != Shape::default()).then(|| Case { shape: Shape::default(), ..case.clone() })
 }
 
 /// Takes a run of threads away: halves at first, then quarters, and so on to single ones.

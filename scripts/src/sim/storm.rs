@@ -6,6 +6,7 @@ use fastrand::Rng;
 
 use super::case::Case;
 use super::program::{Class, Cpus, Plan, Span, Step};
+use super::shape::Shape;
 
 /// Threads of a large storm for each CPU; small ones have up to twice as many.
 const THREADS_A_CPU: usize = 2;
@@ -28,8 +29,9 @@ fn of_classes(seed: u64, cpus: &RangeInclusive<usize>, ranked: bool) -> Case {
     let channels = threads.div_ceil(4);
     let scene = Scene { cpus, threads, channels, ranked };
     let plans = (0..threads).map(|_| scene.plan(&mut rng, 2)).collect();
+    let shape = Shape::draw(&mut rng);
     let window = if cpus <= 16 { 500_000_000 } else { 8_000_000_000 / cpus as u64 };
-    Case { seed, window: window.max(50_000_000), ..Case::new(format!("storm on {cpus}"), cpus, plans) }
+    Case { seed, shape, window: window.max(50_000_000), ..Case::new(format!("storm on {cpus}"), cpus, plans) }
 }
 
 /// A size from this range, small ones as likely as large ones.

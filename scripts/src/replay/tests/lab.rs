@@ -8,7 +8,7 @@ use fastrand::Rng;
 use taped::cpu::{Reason, WakeOutcome};
 use taped::tape::file::{Recording, Run, Writer};
 use taped::tape::{Deck, Recorded};
-use taped::{Affinity, After, Config, CpuId, Nanos, Next, Shared, Spec, TaskId};
+use taped::{Affinity, After, Config, CpuId, Nanos, Next, Seat, Shared, Spec, TaskId, Topology};
 
 use super::super::witness::numbered;
 
@@ -17,6 +17,12 @@ const SLOTS: usize = 6;
 
 /// A tape's size where none is meant to run full.
 const ROOM: usize = 1 << 20;
+
+/// Two CPUs to a cache.
+fn paired(cpus: usize) -> Topology {
+    let seat = |core: u32| Seat { package: 0, cache: core / 2, core };
+    Topology::new(&(0..cpus as u32).map(seat).collect::<Vec<_>>())
+}
 
 /// What the CPUs share.
 pub struct Lab {
@@ -32,7 +38,7 @@ pub struct Lab {
 impl Lab {
     /// `cpus` CPUs that nothing has happened on.
     pub fn new(cpus: usize, config: Config) -> Self {
-        let (shared, places) = numbered(|| Shared::new(cpus, cpus * SLOTS, config));
+        let (shared, places) = numbered(|| Shared::on(paired(cpus), cpus * SLOTS, config));
         Self {
             shared,
             places,
@@ -70,6 +76,7 @@ impl Lab {
         let run = Run {
             commit: "here".into(),
             cpus: self.shared.cpus() as u32,
+            seats: self.shared.topology().seats().into(),
             tasks: (self.shared.slots() - self.shared.cpus()) as u32,
             places: self.places,
             config: *self.shared.config(),
