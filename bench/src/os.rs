@@ -10,6 +10,7 @@
 use core::fmt;
 use core::ops::{DerefMut, Range};
 
+pub use sched::topology::Distance;
 pub use sched::{Class, Priority};
 
 use crate::record::Env;
@@ -302,6 +303,11 @@ pub trait Os: Sized + 'static {
     fn cpus() -> usize;
     /// The caller's CPU, stale at once unless the caller is pinned.
     fn current_cpu() -> usize;
+
+    /// How far it is from one CPU to another. Without a definition all are as near.
+    fn distance(from: usize, to: usize) -> Distance {
+        if from == to { Distance::Here } else { Distance::Cache }
+    }
 
     /// What `thread` has had. May be asked of any thread that was not joined, wherever it runs; costs no interrupt
     /// and disturbs nobody, takes no lock, and does not allocate.

@@ -92,7 +92,7 @@ const fn full_only(row: Row) -> Row {
 }
 
 /// The rows, in the order in which they run.
-pub static ROWS: [Row; 50] = [
+pub static ROWS: [Row; 51] = [
     row("clock", Group::Cost, 1, Workload::Clock),
     row("mutex/free", Group::Cost, 1, Workload::MutexFree),
     row("mutex/contended", Group::Cost, 2, Workload::MutexContended),
@@ -139,6 +139,7 @@ pub static ROWS: [Row; 50] = [
         Workload::Balance { weights: &[1, 1, 1, 1], naps: true },
     )),
     row("balance/pinned", Group::Balance, 2, Workload::Pinned),
+    row("placement", Group::Balance, 2, Workload::Placement),
     row("conserve", Group::Balance, 2, Workload::Conserve),
     row("rt/fifo", Group::Rt, 2, Workload::Fifo),
     row("rt/rr", Group::Rt, 2, Workload::TakeTurns),

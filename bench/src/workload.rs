@@ -19,6 +19,7 @@ mod loops;
 mod messaging;
 mod mutex;
 mod park;
+mod placement;
 mod realtime;
 mod reschedule;
 mod schbench;
@@ -87,6 +88,7 @@ pub enum Workload {
     },
     Reweighted,
     Pinned,
+    Placement,
     Conserve,
     Fifo,
     TakeTurns,
@@ -303,6 +305,7 @@ impl Workload {
             Self::Balance { weights, naps } => balance::run::<O>(name, weights, naps, lab, report),
             Self::Reweighted => controlled::reweighted::<O>(name, lab, report),
             Self::Pinned => controlled::pinned::<O>(name, lab, report),
+            Self::Placement => placement::run::<O>(name, lab, report),
             Self::Conserve => conserve::run::<O>(name, lab, report),
             Self::Fifo => realtime::fifo::<O>(name, lab, report),
             Self::TakeTurns => realtime::rr::<O>(name, lab, report),

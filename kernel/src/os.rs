@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use arch::{apic, clock, cpu, interrupts, percpu, timer};
-use bench::os::{Attention, Class, Counters, Memory, Os, SpawnError, Spec, Usage};
+use bench::os::{Attention, Class, Counters, Distance, Memory, Os, SpawnError, Spec, Usage};
 use bench::record::Env;
 use sched::attention::Notice;
 use sched::{Affinity, CpuId, Nanos};
@@ -153,6 +153,11 @@ impl Os for Tacet {
     #[inline]
     fn current_cpu() -> usize {
         percpu::index() as usize
+    }
+
+    fn distance(from: usize, to: usize) -> Distance {
+        let [from, to] = [from, to].map(|cpu| CpuId(cpu as u32));
+        Local::here().shared.topology().distance(from, to)
     }
 
     fn usage(thread: &Thread) -> Usage {

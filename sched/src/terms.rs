@@ -201,6 +201,22 @@ impl Terms {
         self.apply(weight, class, Affinity::from_word(affinity));
     }
 
+    /// Takes over where the task is wanted to run, and leaves the mark for whoever takes over the rest: for a task that
+    /// comes from nowhere, so that no sum has it. The owner only. A wish that is just made may be missed.
+    pub fn adopt_affinity(&self) {
+        let wanted = self.wanted_affinity.load(Ordering::Relaxed) as u32;
+        let keep_marks = |word: u32| Some(word & MARKS | wanted);
+        let _ = self.affinity.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep_marks);
+        let movable = u32::from(Affinity::from_word(wanted).is_movable());
+        self.burden.store(self.weight() << 1 | movable, Ordering::Relaxed);
+    }
+
+    /// Whether the task isn't a fair one, or its terms changed and are yet to be taken over.
+    #[inline]
+    pub fn are_marked(&self) -> bool {
+        self.affinity.load(Ordering::Relaxed) & MARKS != 0
+    }
+
     /// Whether the terms changed and are yet to be taken over.
     #[inline]
     pub fn are_changed(&self) -> bool {

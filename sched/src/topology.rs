@@ -143,6 +143,7 @@ impl Topology {
 
 #[cfg(all(test, not(loom)))]
 pub(crate) mod tests {
+    use super::Distance::{Cache, Core, Here, Machine, Package};
     use super::*;
 
     /// Two packages, of two caches each, of two cores each, of two threads each; siblings are eight apart, as firmware
@@ -165,7 +166,6 @@ pub(crate) mod tests {
         assert_eq!(around, [&[0, 1, 8, 9][..], &[0, 1, 2, 3, 8, 9, 10, 11]]);
         let far: Vec<_> =
             [9, 1, 0, 3, 15].map(|cpu| large.distance(CpuId(9), CpuId(cpu))).into_iter().collect();
-        use Distance::{Cache, Core, Here, Machine, Package};
         assert_eq!(far, [Here, Core, Cache, Package, Machine]);
     }
 
@@ -174,6 +174,6 @@ pub(crate) mod tests {
         let flat = Topology::flat(3);
         assert!(!flat.has_siblings() && flat.around(CpuId(1)).next().is_none());
         assert_eq!(ids(flat.siblings(CpuId(1))), [1]);
-        assert_eq!(flat.distance(CpuId(0), CpuId(2)), Distance::Cache);
+        assert_eq!(flat.distance(CpuId(0), CpuId(2)), Cache);
     }
 }

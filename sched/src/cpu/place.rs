@@ -19,6 +19,16 @@ pub(super) enum Placing {
 }
 
 impl Cpu<'_> {
+    /// Where a task should run that isn't a fair one, or whose terms changed while it was blocked.
+    #[cold]
+    pub(super) fn place_marked(&self, task: &Task, why: Placing) -> CpuId {
+        if task.terms.are_changed() {
+            // Or it would go once more to where it's no longer bound to run.
+            task.terms.adopt_affinity();
+        }
+        if task.is_ranked() { self.place_ranked(task, why) } else { self.place(task, why) }
+    }
+
     /// Where a fair task should run. The last CPU passes the task on, should it no longer be allowed there.
     #[inline]
     pub(super) fn place(&self, task: &Task, why: Placing) -> CpuId {
@@ -86,9 +96,9 @@ impl Cpu<'_> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::cpu::tests::spec;
+    use crate::cpu::tests::{run, spec, start};
     use crate::topology::tests::large;
-    use crate::{Affinity, Config, Nanos, Shared};
+    use crate::{Affinity, Config, Nanos, Reason, Shared, WakeOutcome};
 
     /// Where a woken and a new task go whose last CPU, 9, is busy, as these are idle.
     ///
@@ -98,7 +108,9 @@ mod tests {
             let shared = Shared::on(large(), 1, Config::default());
             let cpu = Cpu::new(&shared, CpuId(9), Nanos(0));
             let task = shared.create(16, spec(affinity), CpuId(9));
-            idle.iter().for_each(|&cpu| shared.idle.insert(CpuId(cpu)));
+            for &cpu in idle {
+                shared.idle.insert(CpuId(cpu));
+            }
             let target = cpu.claim_idle(shared.task(task.index()), why);
             assert!(target.is_none_or(|target| !shared.idle.contains(target)), "it's claimed");
             target.map(|target| target.0)
@@ -118,6 +130,21 @@ mod tests {
             assert_eq!(targets(idle, Affinity::ANY), expected.map(Some), "{idle:?}");
         }
         assert_eq!(targets(&[], Affinity::ANY), [None; 2]);
+    }
+
+    /// Catches: a wake that goes by where the task was bound to run before.
+    #[test]
+    fn a_task_that_was_unpinned_in_its_sleep_wakes_where_a_cpu_is_idle() {
+        let shared = Shared::new(2, 1, Config::default());
+        let [mut here, mut there] = [0, 1].map(|id| Cpu::new(&shared, CpuId(id), Nanos(0)));
+        let sleeper = start(&mut here, 1, Affinity::one(CpuId(0)))[0];
+        let _ = run(&mut here, 1, Reason::Block);
+        there.enter_idle(Nanos(2));
+        let outcome = there.set_affinity(sleeper, Affinity::ANY, Nanos(2));
+        assert!(matches!(outcome, WakeOutcome::Kick(CpuId(0)) | WakeOutcome::Noticed));
+        assert_eq!(here.wake_at_once(sleeper, Nanos(3)), WakeOutcome::Noticed, "CPU 1 polls");
+        assert_eq!(shared.mailbox(CpuId(1)).posted(shared.tasks()).count(), 1);
+        assert!(shared.task(sleeper.index()).terms.are_changed(), "who takes it in sees to the rest");
     }
 
     #[test]

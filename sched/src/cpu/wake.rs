@@ -144,7 +144,8 @@ impl Cpu<'_> {
         idle: bool,
         now: Nanos,
     ) -> WakeOutcome {
-        let target = if task.is_ranked() { self.place_ranked(task, why) } else { self.place(task, why) };
+        let target =
+            if task.terms.are_marked() { self.place_marked(task, why) } else { self.place(task, why) };
         if target == self.id { self.keep(slot, task, idle, now) } else { self.post(slot, task, target, now) }
     }
 

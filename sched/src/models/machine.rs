@@ -17,6 +17,7 @@ use crate::id::{CpuId, TaskId};
 use crate::shared::Shared;
 use crate::sync::{AtomicU32, Ordering};
 use crate::time::Nanos;
+use crate::topology::Topology;
 
 /// One CPU's interrupt line, and what its loom thread waits for while it's halted.
 struct Line {
@@ -45,8 +46,14 @@ pub struct Machine {
 impl Machine {
     /// A machine with `cpus` CPUs, none of which runs, and room for `tasks` tasks.
     pub fn new(cpus: usize, tasks: usize) -> Self {
+        Self::on(Topology::flat(cpus), tasks)
+    }
+
+    /// A machine of such CPUs.
+    pub fn on(topology: Topology, tasks: usize) -> Self {
+        let cpus = topology.seats().len();
         Self {
-            shared: Shared::new(cpus, tasks, Config::default()),
+            shared: Shared::on(topology, tasks, Config::default()),
             stacks: (0..cpus + tasks).map(|_| Stack::new()).collect(),
             lines: (0..cpus).map(|_| Line::new()).collect(),
             over: Unseen::new(false),

@@ -16,6 +16,7 @@ use crate::cpuset::CpuSet;
 use crate::id::CpuId;
 use crate::reach::{Question, Reach};
 use crate::time::Nanos;
+use crate::topology::{Seat, Topology};
 
 fn among(first: u32, end: u32) -> Affinity {
     Affinity::range(first, end).expect("a range of CPUs")
@@ -85,6 +86,30 @@ fn a_question_that_meets_a_narrower_reach_is_passed_on() {
         asked.open();
         helper.open();
         assert_eq!(scene.unseen(CpuId(3)), 1, "CPU 3 idles, and CPU 4 doesn't know");
+    });
+}
+
+/// CPU 1 runs dry and asks CPU 2 first, which shares its cache, and may just find that it has nothing to give; only CPU 0
+/// has a task, farther off and of a lower number.
+///
+/// Catches: a question that isn't put afresh to those of lower numbers (race: CPU 2 passes it on to nobody).
+#[test]
+fn a_question_that_a_near_cpu_cannot_answer_begins_afresh() {
+    explore(3, || {
+        let seat = |cpu: u32| Seat { package: 0, cache: cpu.min(1), core: cpu };
+        let scene = Scene::on(Topology::new(&[0, 1, 2].map(seat)), 4);
+        looks_busy(&scene.machine, 1);
+        let mut helper = overloaded(&scene, 0, 3, among(0, 2));
+        let mut asked = overloaded(&scene, 2, 5, among(1, 3));
+        // The other one runs now, and nothing waits; but loads are looked at once a slice.
+        asked.step(Reason::Exit);
+        asked.now = NOW + Nanos::from_millis(100);
+        let dry = run_dry(&scene, 1);
+        asked.step(Reason::Preempt);
+        dry.join().unwrap();
+        asked.open();
+        helper.open();
+        assert_eq!(scene.unseen(CpuId(1)), 1, "CPU 1 idles, and CPU 0 doesn't know");
     });
 }
 

@@ -13,6 +13,7 @@ use crate::id::{CpuId, TaskId};
 use crate::sync::Owned;
 use crate::task::Spec;
 use crate::time::Nanos;
+use crate::topology::Topology;
 
 /// When scenarios begin.
 pub const NOW: Nanos = Nanos::from_micros(500);
@@ -28,8 +29,17 @@ pub struct Scene {
 impl Scene {
     /// A machine with `cpus` CPUs, room for `tasks` tasks, and no condition true.
     pub fn new(cpus: u32, tasks: usize) -> Arc<Self> {
+        Self::of(cpus, Machine::new(cpus as usize, tasks))
+    }
+
+    /// The same on a machine of such CPUs.
+    pub fn on(topology: Topology, tasks: usize) -> Arc<Self> {
+        Self::of(topology.seats().len() as u32, Machine::on(topology, tasks))
+    }
+
+    fn of(cpus: u32, machine: Machine) -> Arc<Self> {
         let conditions = (1..cpus).map(|_| Owned::new(0)).collect();
-        Arc::new(Self { machine: Machine::new(cpus as usize, tasks), conditions })
+        Arc::new(Self { machine, conditions })
     }
 
     /// What the parker does whenever it has a CPU: it ends the scenario once every condition holds.

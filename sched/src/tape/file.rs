@@ -66,6 +66,9 @@ pub struct Writer<S>(S);
 
 impl<S: FnMut(&[u8])> Writer<S> {
     /// Begins.
+    ///
+    /// # Panics
+    /// Without memory for a few bytes a CPU.
     pub fn new(run: &Run, mut sink: S) -> Self {
         sink(MAGIC);
         let mut writer = Self(sink);
