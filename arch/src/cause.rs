@@ -6,6 +6,7 @@ use core::fmt;
 pub const NMI: u8 = 2;
 const DOUBLE_FAULT: u8 = 8;
 const PAGE_FAULT: u8 = 14;
+const MACHINE_CHECK: u8 = 18;
 
 /// Names and mnemonics by vector (SDM 3A table 7-1; AMD's at 28 to 30).
 const NAMES: [(&str, &str); 32] = [
@@ -70,6 +71,11 @@ impl Cause {
     pub fn is_stack_overflow(&self) -> bool {
         self.overflowed_stack.is_some()
     }
+
+    /// Whether the hardware reported an error of its own.
+    pub fn is_machine_check(&self) -> bool {
+        self.vector == MACHINE_CHECK
+    }
 }
 
 impl fmt::Display for Cause {
@@ -86,7 +92,6 @@ impl fmt::Display for Cause {
                 write!(out, "{name}: {} {address:#x}, {} ", access(error_code), page(error_code))?;
                 write!(out, "({mnemonic}, vector {vector}, error code {error_code:#x})")
             }
-            (NMI, None) => write!(out, "{name} that this kernel did not send (vector {vector})"),
             _ if has_error_code(vector) => {
                 write!(out, "{name} ({mnemonic}, vector {vector}, error code {error_code:#x})")
             }

@@ -12,8 +12,11 @@ use core::arch::asm;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
+pub(crate) mod state;
 #[cfg(test)]
 mod tests;
+
+use state::State;
 
 /// CPUs that the tables of this crate have room for.
 pub const MAX_CPUS: usize = crate::acpi::MAX_CPUS;
@@ -37,6 +40,8 @@ pub(crate) struct PerCpu {
     running: AtomicPtr<()>,
     /// Interrupts taken, by vector; on lines of their own, since other CPUs read them for the report.
     counts: Counters,
+    /// What the CPU was doing when another one asked.
+    state: State,
 }
 
 #[repr(C, align(64))]
@@ -68,6 +73,7 @@ impl PerCpu {
             scoped: AtomicPtr::new(core::ptr::null_mut()),
             running: AtomicPtr::new(core::ptr::null_mut()),
             counts: Counters([const { AtomicU64::new(0) }; COUNTERS]),
+            state: State::new(),
         }
     }
 
@@ -96,6 +102,11 @@ impl PerCpu {
     /// Notes that the CPU stops for ever. True the first time.
     pub(crate) fn stop(&self) -> bool {
         !self.stopped.swap(true, Ordering::Relaxed)
+    }
+
+    /// What the CPU was doing when another one asked.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
     }
 
     /// Adds one to a slot; only on the block's own CPU, with interrupts off.

@@ -81,6 +81,10 @@ pub enum Plant {
     Overflow,
     /// A CPU that never comes back.
     Hang,
+    /// A page fault that can't be delivered.
+    DoubleFault,
+    /// A machine check's vector.
+    MachineCheck,
 }
 
 impl Choice for PolicyKind {
@@ -104,6 +108,8 @@ impl Choice for Plant {
         ("fault", Self::Fault),
         ("overflow", Self::Overflow),
         ("hang", Self::Hang),
+        ("double-fault", Self::DoubleFault),
+        ("machine-check", Self::MachineCheck),
     ];
 }
 
@@ -136,7 +142,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("sched.rr-slice", "a duration, such as 10ms"),
     ("timer", "auto, deadline, oneshot"),
     ("apic", "auto, x2apic, xapic"),
-    ("plant", "none, panic, fault, overflow, hang"),
+    ("plant", "none, panic, fault, overflow, hang, double-fault, machine-check"),
 ];
 
 impl Options {

@@ -1,12 +1,16 @@
 //! The serial log: one line at a time, from any CPU.
 
 use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use spin::Mutex;
 
 use crate::preempt::PreemptGuard;
+use crate::states;
 
 static LINE: Mutex<()> = Mutex::new(());
+/// Whether what was written last did not end its line.
+static UNFINISHED: AtomicBool = AtomicBool::new(false);
 
 /// A writer to the serial port that takes no lock: for whoever has the machine for himself.
 pub struct Raw;
@@ -14,6 +18,9 @@ pub struct Raw;
 impl Write for Raw {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         arch::serial::write_bytes(text.as_bytes());
+        if !text.is_empty() {
+            UNFINISHED.store(!text.ends_with('\n'), Ordering::Relaxed);
+        }
         Ok(())
     }
 }
@@ -32,8 +39,24 @@ impl Write for Log {
 /// for interrupt handlers.
 pub fn write(text: fmt::Arguments<'_>) {
     let _preemption = PreemptGuard::new();
-    let _line = LINE.lock();
+    let line = LINE.lock();
     let _ = Raw.write_fmt(text);
+    drop(line);
+    states::print_if_wanted();
+}
+
+/// Lets `print` write whole lines, unless somebody is in the middle of one: then it answers `false` at once. Any context,
+/// an NMI's included.
+pub fn try_write(print: impl FnOnce(&mut dyn Write)) -> bool {
+    let line = LINE.try_lock();
+    let free = line.is_some();
+    if free {
+        if UNFINISHED.load(Ordering::Relaxed) {
+            let _ = Raw.write_str("\n");
+        }
+        print(&mut Raw);
+    }
+    free
 }
 
 /// Prints a line on the serial log.

@@ -25,6 +25,7 @@ mod probe;
 mod record;
 mod registers;
 mod start;
+mod states;
 mod suite;
 mod sync;
 mod thread;
@@ -36,7 +37,7 @@ arch::entry!(main);
 
 /// Where a ns is an instruction, so that none is to spare.
 static EXACT: interrupts::Handlers =
-    interrupts::Handlers { timer: dispatch::on_timer, kick: dispatch::on_kick, stop: || () };
+    interrupts::Handlers { timer: dispatch::on_timer, kick: dispatch::on_kick, nmi: states::on_nmi };
 /// Everywhere else.
 static WATCHFUL: interrupts::Handlers = interrupts::Handlers { timer: lateness::on_timer, ..EXACT };
 

@@ -27,14 +27,12 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     exit::qemu(Exit::Panicked)
 }
 
-/// The name of the thread that runs on this CPU, for reports of its end. Interrupts off.
+/// The name of the thread that runs on this CPU, for reports of its end and of what CPUs do. Interrupts off; an NMI will do.
 pub fn thread_name() -> &'static str {
     let kernel = percpu::kernel_ptr();
     if kernel.is_null() {
         return "boot";
     }
-    let local = Local::here();
-    // SAFETY: interrupts are off, and nobody else on this CPU goes on after this.
-    let slot = unsafe { local.cpu() }.current().index();
-    running_name(local.threads, slot)
+    let threads = Local::here().threads;
+    running_name(threads, threads.slot_of(percpu::running_low()) as usize)
 }

@@ -1,5 +1,6 @@
 //! Faults on purpose, so that tests can see them reported as what they are: `plant=` on the command line.
 
+use arch::fault;
 use bench::options::Plant;
 
 use crate::println;
@@ -14,6 +15,8 @@ pub fn grow(plant: Plant) {
             println!("descended to {}", descend(0));
         }
         Plant::Hang => hang(),
+        Plant::DoubleFault => fault::plant::double_fault(),
+        Plant::MachineCheck => fault::plant::machine_check(),
     }
 }
 

@@ -59,6 +59,7 @@ impl Gdb {
             medium: &Medium::Kernel { image: kernel.to_owned(), options: self.options.join(" ") },
             log,
             tape: None,
+            monitor: None,
             debugger: Some(&Debugger { address }),
         }
         .command()

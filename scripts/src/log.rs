@@ -44,6 +44,15 @@ impl Stop {
 }
 
 impl Line {
+    /// The line as people see it; of a record, nothing.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Stop(_, text) => text,
+            Self::Garbled { line, .. } => line,
+            Self::Record(_) => "",
+        }
+    }
+
     /// Tells what `line` (without its line end) is.
     pub fn read(line: &str) -> Self {
         if let Some(stop) = Stop::of(line) {

@@ -8,11 +8,12 @@ use anstream::eprintln;
 use anyhow::{Result, ensure};
 use clap::Args;
 
-use crate::guest::{self, Limits, Report};
+use crate::guest::{self, Cue, Limits, Outside, Report};
 use crate::image::{self, Flavour, Source, iso};
 use crate::log::Line;
 use crate::qemu::command::{Debugger, Medium, Setup};
 use crate::qemu::machine::Kind;
+use crate::qemu::monitor::Socket;
 use crate::qemu::{Accel, Door, Machine, Qemu, accel};
 use crate::screen::Screen;
 use crate::{place, results, summary};
@@ -67,6 +68,10 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 
+    /// What is done to the guest from outside; boot tests say it
+    #[arg(skip)]
+    pub cues: Vec<Cue>,
+
     /// Boot options for the kernel, such as suite=share cpus=2
     #[arg(value_name = "KEY=VALUE")]
     pub options: Vec<String>,
@@ -108,6 +113,7 @@ impl Run {
     ) -> Result<Report> {
         let medium = self.medium(kernel)?;
         let tape = self.tape(log);
+        let monitor = Socket::new();
         let debugger = self.gdb.then(|| Debugger { address: GDB_PORT.into() });
         let command = Setup {
             qemu,
@@ -116,10 +122,12 @@ impl Run {
             medium: &medium,
             log,
             tape: tape.as_deref(),
+            monitor: Some(monitor.path()),
             debugger: debugger.as_ref(),
         }
         .command()?;
-        guest::watch(command, log.to_owned(), self.limits(), each)
+        let outside = Outside::new(monitor.path(), &self.cues);
+        guest::watch(command, log.to_owned(), self.limits(), outside, each)
     }
 
     /// Takes Limine's files from `directory`.

@@ -64,15 +64,30 @@ fn send_by_memory(base: *mut u32, command: u64) {
     interrupts::restore(flags);
 }
 
-/// Sends an NMI to every other CPU that is up. They run [`interrupts::Handlers::stop`] if a report has been claimed (see
-/// [`crate::fault::claim`], which calls this), and report the NMI as a fault otherwise.
-pub fn stop_others() {
-    let this = percpu::index() as usize;
-    for (index, kick) in KICKS.iter().enumerate() {
-        let kick = kick.load(Ordering::Relaxed);
-        if index != this && kick != NOBODY {
-            send(kick & !u64::from(u32::MAX) | u64::from(ASSERT | NMI));
-        }
+/// Sends an NMI to every other CPU that is up, which it does by index through `each`. Any context, NMIs included.
+///
+/// What they do then is [`crate::fault`]'s concern, which calls this.
+pub(crate) fn nmi_others(mut each: impl FnMut(u32)) {
+    for index in others() {
+        each(index);
+        send_nmi(
+            KICKS[index as usize].load(Ordering::Relaxed) & !u64::from(u32::MAX) | u64::from(ASSERT | NMI),
+        );
+    }
+}
+
+/// The other CPUs that are up.
+pub(crate) fn others() -> impl Iterator<Item = u32> {
+    let is_up = |index: &u32| KICKS[*index as usize].load(Ordering::Relaxed) != NOBODY;
+    (0..MAX_CPUS as u32).filter(is_up).filter(|index| *index != percpu::index())
+}
+
+/// [`send`], which an NMI may have interrupted between its two writes: the first one is undone afterwards.
+fn send_nmi(command: u64) {
+    let high = registers::in_memory().map(|base| (base, registers::read(Register::COMMAND_HIGH)));
+    send(command);
+    if let Some((base, high)) = high {
+        registers::write_memory(base, Register::COMMAND_HIGH, high);
     }
 }
 

@@ -10,8 +10,8 @@ pub(crate) mod registers;
 use crate::interrupts::vector;
 use crate::{cpu, memory, percpu};
 use core::sync::atomic::{AtomicU64, Ordering};
-pub(crate) use ipi::online;
-pub use ipi::{kick, stop_others};
+pub use ipi::kick;
+pub(crate) use ipi::{nmi_others, online, others};
 use registers::Register;
 use x2apic::lapic::{LocalApic, LocalApicBuilder, TimerDivide, TimerMode, xapic_base};
 use x86_64::registers::model_specific::Msr;
@@ -39,6 +39,8 @@ const IA32_APIC_BASE: u32 = 0x1b;
 const BASE_X2APIC: u64 = 1 << 10;
 const BASE_ENABLED: u64 = 1 << 11;
 const LVT_MASKED: u32 = 1 << 16;
+/// Delivery mode of a pin (SDM 3A 12.5.1).
+const LVT_NMI: u32 = 0b100 << 8;
 const SPURIOUS_SOFTWARE_ENABLE: u32 = 1 << 8;
 
 /// Errors that the local APICs reported about themselves: interrupts, and the union of their causes (SDM 3A 12.5.3).
@@ -64,6 +66,8 @@ pub fn init(wanted: Option<Mode>) -> Result<Mode, NoX2Apic> {
         }
     }
     init_this();
+    // One CPU is enough to take a button's NMI, or a hypervisor's: it asks the others.
+    registers::write(Register::LVT_LINT1, LVT_NMI);
     Ok(mode)
 }
 

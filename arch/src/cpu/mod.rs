@@ -8,6 +8,7 @@ mod control;
 pub mod features;
 
 use crate::context::xstate;
+use crate::fault::machine_check;
 use crate::{apic, interrupts, memory, timer};
 pub use features::{Features, features};
 
@@ -20,6 +21,7 @@ pub fn init_bsp() {
     area::install_first();
     interrupts::idt::build(); // entries name the code segment, which is final only now
     interrupts::idt::load();
+    machine_check::enable();
 }
 
 /// Makes the calling CPU number `index`, with all that it needs to run threads: [`init_bsp`]'s part, local APIC, timer.
@@ -32,6 +34,7 @@ pub fn init_this(index: u32) -> Result<(), memory::OutOfMemory> {
     control::init();
     area::install(index)?;
     interrupts::idt::load();
+    machine_check::enable();
     apic::init_this();
     timer::init_this();
     Ok(())

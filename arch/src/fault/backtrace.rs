@@ -20,20 +20,21 @@ const DEEPEST: usize = 100_000;
 pub fn backtrace(rbp: u64, rip: u64, out: &mut dyn Write) {
     _ = writeln!(out, "  backtrace:");
     let mut lines = Lines { out, shown: 0, last: rip, repeats: 0 };
-    let mut frame = rbp;
-    for _ in 0..DEEPEST {
-        let Some([caller_frame, return_address]) = read_pair(frame) else { break };
-        if return_address == 0 {
-            break;
-        }
-        // The call is before the address that it returns to, maybe at the very end of its function.
-        lines.push(return_address - 1);
-        if caller_frame <= frame {
-            break;
-        }
-        frame = caller_frame;
+    for caller in callers(rbp).take(DEEPEST) {
+        lines.push(caller);
     }
     lines.flush();
+}
+
+/// Where the functions were called whose frames `rbp` leads through, innermost first. As safe as [`backtrace`].
+pub(super) fn callers(rbp: u64) -> impl Iterator<Item = u64> {
+    let mut frame = Some(rbp);
+    core::iter::from_fn(move || {
+        let [caller_frame, return_address] = read_pair(frame?)?;
+        frame = (caller_frame > frame?).then_some(caller_frame);
+        // The call is before the address that it returns to, maybe at the very end of its function.
+        return_address.checked_sub(1)
+    })
 }
 
 /// [`backtrace`] of the caller itself, for panics.

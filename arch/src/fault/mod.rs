@@ -5,7 +5,10 @@
 //! is checked against the page tables first.
 
 mod backtrace;
+pub(crate) mod machine_check;
+pub mod plant;
 mod report;
+pub mod states;
 
 pub use backtrace::{backtrace, backtrace_here};
 
@@ -59,7 +62,7 @@ pub fn set_writer(writer: fn(&[u8])) {
     WRITER.store(writer as *mut (), Ordering::Relaxed);
 }
 
-/// How the report learns the running thread's name. Called in a fault, maybe before there are threads.
+/// How reports learn the running thread's name. Called in faults and NMIs, maybe before there are threads.
 pub fn set_thread_name_hook(name: fn() -> &'static str) {
     THREAD_NAME.store(name as *mut (), Ordering::Relaxed);
 }
@@ -94,7 +97,7 @@ pub fn claim() -> Claim {
 fn stop_others() {
     /// Spins; enough for CPUs that an emulator runs in turns. One that is stuck with NMIs blocked never comes.
     const PATIENCE: u32 = 1_000_000;
-    apic::stop_others();
+    apic::nmi_others(|_| ());
     let others = apic::online().saturating_sub(1);
     for _ in 0..PATIENCE {
         if STOPPED.load(Ordering::Relaxed) >= others {
@@ -129,7 +132,7 @@ impl Write for Output {
     }
 }
 
-/// The running thread's name, if the kernel said how to find it.
+/// The running thread's name, if the kernel said how to find it. Any context.
 fn thread_name() -> Option<&'static str> {
     let hook = THREAD_NAME.load(Ordering::Relaxed);
     // SAFETY: only `set_thread_name_hook` stores here, and only functions of this type.
@@ -138,15 +141,36 @@ fn thread_name() -> Option<&'static str> {
     hook.map(|name| name())
 }
 
-/// All exceptions and NMIs end here.
+/// All NMIs come here: another CPU is about to report, or asks what this one does, or somebody outside pressed a button.
+pub(crate) fn on_nmi(registers: &mut Registers) {
+    percpu::this().bump(cause::NMI.into());
+    let reporter = REPORTER.load(Ordering::Relaxed);
+    if reporter != NOBODY && reporter != percpu::index() {
+        stopped();
+    }
+    leave_halt(registers);
+    if percpu::this().state().is_asked() {
+        states::answer(registers);
+    } else {
+        (interrupts::handlers().nmi)(registers);
+    }
+}
+
+/// An NMI may come between STI and HLT, and an interrupt right after it: the halt, which that interrupt was to end, would
+/// begin only then. So it's skipped, and who halts looks again, as after any interrupt.
+fn leave_halt(registers: &mut Registers) {
+    const HLT: u8 = 0xf4;
+    let in_text = memory::image::text().contains(&registers.rip);
+    // SAFETY: code is mapped and readable, and nobody writes it.
+    if in_text && unsafe { *(registers.rip as *const u8) } == HLT {
+        registers.rip += 1;
+    }
+}
+
+/// All exceptions end here.
 pub(crate) fn on_exception(registers: &Registers) -> ! {
     let vector = registers.vector as u8;
     percpu::this().bump(vector.into());
-    let reporter = REPORTER.load(Ordering::Relaxed);
-    if vector == cause::NMI && reporter != NOBODY && reporter != percpu::index() {
-        (interrupts::handlers().stop)();
-        stopped();
-    }
     let cause = Cause::of(vector, registers.error_code, faulting_address());
     match claim() {
         Claim::First => report::write(&mut Output, registers, &cause, thread_name),

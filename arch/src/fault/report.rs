@@ -1,7 +1,7 @@
 //! The text of a fault report.
 
-use super::Registers;
 use super::backtrace::backtrace;
+use super::{Registers, machine_check};
 use crate::cause::Cause;
 use crate::percpu;
 use crate::symbols::At;
@@ -16,6 +16,9 @@ pub(super) fn write(out: &mut dyn Write, registers: &Registers, cause: &Cause, t
     _ = writeln!(out, "\nFAULT: {cause}");
     _ = write_place(out, registers, thread);
     _ = write_registers(out, registers);
+    if cause.is_machine_check() {
+        _ = machine_check::write_banks(out);
+    }
     backtrace(registers.rbp, registers.rip, out);
 }
 

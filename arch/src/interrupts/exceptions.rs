@@ -1,4 +1,4 @@
-//! Entry of exceptions and NMIs. None returns: a kernel without user code has no exception to recover from.
+//! Entry of exceptions and NMIs. No exception returns: a kernel without user code has none to recover from. NMIs do.
 //!
 //! Each stays on the IST stack that it entered on. That is what lets a stack overflow be reported: its page fault has a
 //! good stack, and moving the frame to the thread's own would fault again, for ever.
@@ -64,6 +64,99 @@ unsafe extern "C" fn enter() -> ! {
         default_mxcsr = sym crate::context::xstate::DEFAULT_MXCSR,
         handler = sym on_exception,
     )
+}
+
+/// NMIs keep every register that Rust may change and return. Their IRETQ is the first since they came: a fault in between,
+/// which would end it, never returns.
+#[unsafe(naked)]
+pub(super) unsafe extern "C" fn nmi() -> ! {
+    naked_asm!(
+        "push 0",
+        "push {vector}",
+        "push rax",
+        "push rbx",
+        "push rcx",
+        "push rdx",
+        "push rsi",
+        "push rdi",
+        "push rbp",
+        "push r8",
+        "push r9",
+        "push r10",
+        "push r11",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "mov rbx, rsp", // which the handler keeps
+        "sub rsp, {vectors}",
+        "and rsp, -16",
+        "movaps [rsp], xmm0",
+        "movaps [rsp + 0x10], xmm1",
+        "movaps [rsp + 0x20], xmm2",
+        "movaps [rsp + 0x30], xmm3",
+        "movaps [rsp + 0x40], xmm4",
+        "movaps [rsp + 0x50], xmm5",
+        "movaps [rsp + 0x60], xmm6",
+        "movaps [rsp + 0x70], xmm7",
+        "movaps [rsp + 0x80], xmm8",
+        "movaps [rsp + 0x90], xmm9",
+        "movaps [rsp + 0xa0], xmm10",
+        "movaps [rsp + 0xb0], xmm11",
+        "movaps [rsp + 0xc0], xmm12",
+        "movaps [rsp + 0xd0], xmm13",
+        "movaps [rsp + 0xe0], xmm14",
+        "movaps [rsp + 0xf0], xmm15",
+        "stmxcsr [rsp + 0x100]",
+        "mov rdi, rbx",
+        "cld",
+        "ldmxcsr [rip + {default_mxcsr}]",
+        "call {handler}",
+        "movaps xmm0, [rsp]",
+        "movaps xmm1, [rsp + 0x10]",
+        "movaps xmm2, [rsp + 0x20]",
+        "movaps xmm3, [rsp + 0x30]",
+        "movaps xmm4, [rsp + 0x40]",
+        "movaps xmm5, [rsp + 0x50]",
+        "movaps xmm6, [rsp + 0x60]",
+        "movaps xmm7, [rsp + 0x70]",
+        "movaps xmm8, [rsp + 0x80]",
+        "movaps xmm9, [rsp + 0x90]",
+        "movaps xmm10, [rsp + 0xa0]",
+        "movaps xmm11, [rsp + 0xb0]",
+        "movaps xmm12, [rsp + 0xc0]",
+        "movaps xmm13, [rsp + 0xd0]",
+        "movaps xmm14, [rsp + 0xe0]",
+        "movaps xmm15, [rsp + 0xf0]",
+        "ldmxcsr [rsp + 0x100]",
+        "mov rsp, rbx",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop r11",
+        "pop r10",
+        "pop r9",
+        "pop r8",
+        "pop rbp",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop rcx",
+        "pop rbx",
+        "pop rax",
+        "add rsp, 16",
+        "iretq",
+        vector = const crate::cause::NMI,
+        // XMM0 to 15, and MXCSR.
+        vectors = const 16 * 16 + 16,
+        default_mxcsr = sym crate::context::xstate::DEFAULT_MXCSR,
+        handler = sym on_nmi,
+    )
+}
+
+extern "C" fn on_nmi(registers: &mut Registers) {
+    fault::on_nmi(registers);
 }
 
 extern "C" fn on_exception(registers: &Registers) -> ! {

@@ -39,7 +39,7 @@ fn entry(vector: u8) -> Entry<HandlerFunc> {
 
 fn stub_and_stack(vector: u8) -> (Stub, u16) {
     match vector {
-        2 => (exceptions::STUBS[2], ist::NMI),
+        2 => (exceptions::nmi, ist::NMI),
         8 => (exceptions::STUBS[8], ist::DOUBLE_FAULT),
         18 => (exceptions::STUBS[18], ist::MACHINE_CHECK),
         0..32 => (exceptions::STUBS[usize::from(vector)], ist::EXCEPTION),

@@ -8,6 +8,7 @@ pub(crate) mod exceptions;
 pub(crate) mod idt;
 pub mod stubs;
 
+use crate::fault::Registers;
 use crate::percpu::{COUNTERS, PerCpu};
 use core::arch::asm;
 use core::sync::atomic::{AtomicPtr, Ordering};
@@ -47,12 +48,12 @@ pub struct Handlers {
     pub timer: fn(),
     /// Another CPU called [`crate::apic::kick`]; maybe more than once.
     pub kick: fn(),
-    /// Another CPU is about to report a fault or a panic, and this CPU stops for ever when the function returns. Runs in
-    /// an NMI: it may neither fault nor take a lock.
-    pub stop: fn(),
+    /// An NMI that this kernel did not send interrupted what the registers say. Runs in the NMI, unlike the others, with
+    /// all registers kept: it may neither fault, nor wait for a lock, nor switch threads.
+    pub nmi: fn(&Registers),
 }
 
-static NOBODY: Handlers = Handlers { timer: || (), kick: || (), stop: || () };
+static NOBODY: Handlers = Handlers { timer: || (), kick: || (), nmi: |_| () };
 static HANDLERS: AtomicPtr<Handlers> = AtomicPtr::new((&raw const NOBODY).cast_mut());
 
 /// Sets the handlers for all CPUs. Before the first call interrupts are counted and otherwise ignored.

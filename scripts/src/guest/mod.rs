@@ -4,6 +4,7 @@
 //! slow the guest, and the log survives whatever happens to this program.
 
 mod judge;
+mod outside;
 mod tail;
 
 use std::io::Read;
@@ -16,6 +17,7 @@ use anyhow::{Context, Result};
 
 pub use judge::Outcome;
 use judge::judge;
+pub use outside::{Cue, Outside};
 use tail::Tail;
 
 use crate::interrupt;
@@ -27,6 +29,9 @@ const POLL: Duration = Duration::from_millis(20);
 /// How long after its last word a guest may take to power off. What comes after the closing record counts: saving a
 /// tape takes a while, and says so.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long a guest that hangs has to say what its CPUs do.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// More log than any suite prints: a guest that goes beyond it prints in a loop.
 const FLOOD: u64 = 8 << 20;
@@ -70,14 +75,17 @@ pub struct Report {
     pub took: Duration,
 }
 
-/// Starts QEMU by `command`, which writes the serial line to `log`, and shows `each` line as it comes.
+/// Starts QEMU by `command`, which writes the serial line to `log`, and shows `each` line as it comes. `outside` does what
+/// it has been told to when a line comes.
 ///
 /// # Errors
-/// QEMU cannot be started, or the log cannot be read. Whatever the guest does is in the report.
+/// QEMU cannot be started, the log cannot be read, or what was to be done from outside was not. Whatever the guest does
+/// is in the report.
 pub fn watch(
     mut command: Command,
     log: PathBuf,
     limits: Limits,
+    outside: Outside,
     each: &mut dyn FnMut(&Line),
 ) -> Result<Report> {
     let program = command.get_program().to_owned();
@@ -86,10 +94,11 @@ pub fn watch(
     let mut emulator =
         Group::spawn(&mut command).with_context(|| format!("cannot start {}", program.to_string_lossy()))?;
     let complaints = collect(emulator.child().stderr.take());
-    let mut watch = Watch::new(Tail::of(log), limits);
+    let mut watch = Watch::new(Tail::of(log), limits, outside);
     let end = watch.follow(&mut emulator, each)?;
     watch.rest(each)?;
     drop(emulator);
+    watch.outside.finish()?;
     let emulator_said = complaints.join().unwrap_or_default();
     Ok(Report {
         outcome: judge(end, &watch.transcript, &emulator_said),
@@ -114,15 +123,16 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
 struct Watch {
     tail: Tail,
     limits: Limits,
+    outside: Outside,
     transcript: Transcript,
     started: Instant,
     heard: Instant,
 }
 
 impl Watch {
-    fn new(tail: Tail, limits: Limits) -> Self {
+    fn new(tail: Tail, limits: Limits, outside: Outside) -> Self {
         let now = Instant::now();
-        Self { tail, limits, transcript: Transcript::default(), started: now, heard: now }
+        Self { tail, limits, outside, transcript: Transcript::default(), started: now, heard: now }
     }
 
     fn follow(&mut self, emulator: &mut Group, each: &mut dyn FnMut(&Line)) -> Result<End> {
@@ -133,6 +143,7 @@ impl Watch {
                 return Ok(End::Exited(status));
             }
             if let Some(end) = self.give_up() {
+                self.last_words(end, each)?;
                 emulator.kill();
                 return Ok(end);
             }
@@ -147,8 +158,25 @@ impl Watch {
             return Ok(false);
         }
         self.heard = Instant::now();
-        self.transcript.feed(&fresh).iter().for_each(each);
+        for line in self.transcript.feed(&fresh) {
+            self.outside.hear(&line);
+            each(&line);
+        }
         Ok(true)
+    }
+
+    /// Has a guest that hangs say what its CPUs do, and waits until it has.
+    fn last_words(&mut self, end: End, each: &mut dyn FnMut(&Line)) -> Result<()> {
+        let hangs = matches!(end, End::Silent(_) | End::TimedOut(_));
+        if !hangs || !self.outside.ask_for_states() {
+            return Ok(());
+        }
+        let asked = Instant::now();
+        while asked.elapsed() < LAST_WORDS && !interrupt::asked() {
+            thread::sleep(POLL);
+            self.listen(each)?;
+        }
+        Ok(())
     }
 
     /// Why the guest should be killed now, if it should.

@@ -49,6 +49,8 @@ pub struct Setup<'a> {
     pub log: &'a Path,
     /// Where its debug console goes, for a kernel that records.
     pub tape: Option<&'a Path>,
+    /// Where its monitor listens.
+    pub monitor: Option<&'a Path>,
     /// Whether it waits for a debugger.
     pub debugger: Option<&'a Debugger>,
 }
@@ -86,6 +88,7 @@ impl Setup<'_> {
         self.acceleration(&mut words);
         self.console(&mut words);
         self.medium(&mut words);
+        self.monitor(&mut words);
         self.debugger(&mut words);
         words.0
     }
@@ -160,6 +163,15 @@ impl Setup<'_> {
         }
     }
 
+    fn monitor(&self, words: &mut Words) {
+        if let Some(socket) = self.monitor {
+            let mut address = OsString::from("unix:");
+            address.push(escaped(socket));
+            address.push(",server=on,wait=off");
+            words.pair("-qmp", address);
+        }
+    }
+
     fn debugger(&self, words: &mut Words) {
         if let Some(debugger) = self.debugger {
             words.flag("-S").pair("-gdb", &debugger.address);
@@ -207,6 +219,7 @@ mod tests {
             medium: &Medium::Kernel { image: "tacet".into(), options: "suite=quick seed=1".into() },
             log: Path::new("a,b.log"),
             tape: None,
+            monitor: Some(Path::new("m")),
             debugger: None,
         };
         setup.command()?;
@@ -220,7 +233,8 @@ mod tests {
             setup("", Accel::Tcg, 10).unwrap(),
             "-machine q35 -m 512M -smp 4 -cpu max -nodefaults -no-reboot -accel tcg,thread=multi \
              -display none -chardev file,id=serial,path=a,,b.log -serial chardev:serial \
-             -device isa-debug-exit,iobase=0xf4,iosize=0x04 -kernel tacet -append suite=quick seed=1"
+             -device isa-debug-exit,iobase=0xf4,iosize=0x04 -kernel tacet -append suite=quick seed=1 \
+             -qmp unix:m,server=on,wait=off"
         );
     }
 

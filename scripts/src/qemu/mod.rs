@@ -4,6 +4,7 @@ pub mod accel;
 pub mod command;
 pub mod machine;
 mod memory;
+pub mod monitor;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

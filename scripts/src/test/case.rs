@@ -7,6 +7,7 @@
 //! #! outcome passed                                   as `Outcome::word` has them
 //! #! needs x2apic                                     skipped where there is none
 //! #! repeats 1                                        a second run's medians within 1 per cent
+//! #! qmp after 'planted': inject-nmi                  done from outside when a line has that text, see `guest::outside`
 //! #! replays 1000                                     what `--record` kept plays back, so many decisions at least
 //! ```
 //!
@@ -15,6 +16,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 
+use crate::guest::Cue;
 use crate::run::Run;
 
 /// Boot tests emulate, wherever they run, and never for long.
@@ -71,7 +73,8 @@ impl Case {
         }
         let pattern = lines.collect::<Vec<_>>().join("\n");
         ensure!(!pattern.trim().is_empty(), "there is no pattern");
-        let run = directives.run.context("no `#! run` line")?;
+        let mut run = directives.run.context("no `#! run` line")?;
+        run.cues = directives.cues;
         ensure!(directives.replays.is_none() || run.records(), "`#! replays` needs a run with `--record`");
         Ok(Self {
             run,
@@ -91,6 +94,7 @@ struct Directives {
     needs: Vec<Need>,
     repeats: Option<f64>,
     replays: Option<u64>,
+    cues: Vec<Cue>,
 }
 
 impl Directives {
@@ -102,6 +106,7 @@ impl Directives {
             "needs" => self.needs.push(need(rest)?),
             "repeats" => self.repeats = Some(rest.parse().context("`#! repeats` takes per cent")?),
             "replays" => self.replays = Some(rest.parse().context("`#! replays` takes a number")?),
+            "qmp" => self.cues.push(Cue::parse(rest)?),
             _ => bail!("unknown directive `#! {word}`"),
         }
         Ok(())
@@ -133,6 +138,7 @@ mod tests {
 #! outcome passed
 #! needs x2apic
 #! repeats 1.5
+#! qmp after 'planted': stop; wait 1s; cont
 Tacet [..]
 # not a comment any more
 ...
@@ -144,6 +150,7 @@ Tacet [..]
         assert_eq!((case.run.machine.smp, &*case.run.machine.cpu), (2, "max,-x2apic"));
         assert_eq!(case.run.options, ["suite=yield", "plant=a b"]);
         assert_eq!((&*case.outcome, case.needs, case.repeats), ("passed", vec![Need::X2apic], Some(1.5)));
+        assert_eq!((case.run.cues.len(), case.run.cues[0].acts.len()), (1, 3));
         assert_eq!(case.pattern, "Tacet [..]\n# not a comment any more\n...");
     }
 
@@ -167,6 +174,7 @@ Tacet [..]
             ("--smp 2", "--smp 0"),
             ("needs x2apic", "needs luck"),
             ("repeats 1.5", "repeats often"),
+            ("after 'planted'", "whenever"),
             ("repeats 1.5", "replays 1"),
             ("Tacet [..]\n# not a comment any more\n...\n", ""),
         ] {

@@ -1,0 +1,160 @@
+//! What happens to a guest from outside while it runs: cues, each a line of its log and what follows on it.
+//!
+//! ```text
+//! after 'planted': inject-nmi
+//! after 'the suite begins': stop; wait 1s; cont
+//! after 'planted': human-monitor-command {"command-line": "mce 1 9 0xbd00000000000000 5 0 0"}
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use serde_json::Value;
+
+use crate::log::Line;
+use crate::qemu::monitor::Monitor;
+
+/// One thing to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Act {
+    /// Let the guest go on for a while.
+    Wait(Duration),
+    /// Have QEMU do something.
+    Execute(String, Option<Value>),
+}
+
+impl Act {
+    fn parse(text: &str) -> Result<Self> {
+        let (word, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+        ensure!(!word.is_empty(), "a cue has something to do between `;` and `;`");
+        if word == "wait" {
+            return Ok(Self::Wait(humantime::parse_duration(rest).context("`wait` takes a time")?));
+        }
+        let arguments = (!rest.is_empty()).then(|| serde_json::from_str(rest)).transpose();
+        Ok(Self::Execute(word.to_owned(), arguments.context("arguments are JSON")?))
+    }
+
+    fn perform(&self, monitor: &mut Monitor) -> Result<()> {
+        match self {
+            Self::Wait(time) => thread::sleep(*time),
+            Self::Execute(command, arguments) => {
+                monitor.execute(command, arguments.as_ref())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What to do when the guest prints a certain line, once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cue {
+    /// What the line contains.
+    pub after: String,
+    /// What is done then, one after the other.
+    pub acts: Vec<Act>,
+}
+
+impl Cue {
+    /// Reads a cue as the module shows them.
+    ///
+    /// # Errors
+    /// It's none.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (after, acts) = text
+            .strip_prefix("after '")
+            .and_then(|rest| rest.split_once("': "))
+            .context("a cue is like: after 'text': command; wait 1s; command")?;
+        ensure!(!after.is_empty(), "a cue waits for some text");
+        Ok(Self { after: after.to_owned(), acts: acts.split(';').map(Act::parse).collect::<Result<_>>()? })
+    }
+
+    fn perform(&self, socket: &Path) -> Result<()> {
+        let mut monitor = Monitor::connect(socket)?;
+        self.acts.iter().try_for_each(|act| act.perform(&mut monitor))
+    }
+}
+
+/// The way to a running guest, and what was cued.
+pub struct Outside {
+    socket: PathBuf,
+    cues: Vec<Cue>,
+    performing: Vec<JoinHandle<Result<()>>>,
+}
+
+impl Outside {
+    /// For the guest of the QEMU that listens at `socket`.
+    pub fn new(socket: &Path, cues: &[Cue]) -> Self {
+        Self { socket: socket.to_owned(), cues: cues.to_vec(), performing: vec![] }
+    }
+
+    /// Takes a line of the guest's, which may be a cue.
+    pub fn hear(&mut self, line: &Line) {
+        let text = line.text();
+        let (due, waiting) =
+            std::mem::take(&mut self.cues).into_iter().partition(|cue| text.contains(&cue.after));
+        self.cues = waiting;
+        let due: Vec<Cue> = due;
+        if !due.is_empty() {
+            let socket = self.socket.clone();
+            // One connection at a time, so one thread for all that this line cues.
+            self.performing.push(thread::spawn(move || due.iter().try_for_each(|cue| cue.perform(&socket))));
+        }
+    }
+
+    /// Asks the guest what its CPUs do. It may be beyond answering, or QEMU beyond asking it.
+    pub fn ask_for_states(&self) -> bool {
+        Monitor::connect(&self.socket).is_ok_and(|mut monitor| monitor.execute("inject-nmi", None).is_ok())
+    }
+
+    /// Whether all that was cued was done.
+    ///
+    /// # Errors
+    /// What was not.
+    pub fn finish(self) -> Result<()> {
+        for acts in self.performing {
+            acts.join().map_err(|_| anyhow!("a cue gave up"))?.context("what was cued could not be done")?;
+        }
+        if let Some(cue) = self.cues.first() {
+            bail!("no line has `{}`, which was to be a cue", cue.after);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_cue_is_a_text_and_what_follows_on_it() {
+        let cue = Cue::parse(r#"after 'CPU 1': stop; wait 1s;cont; mce {"cpu": 1}"#).unwrap();
+        assert_eq!(cue.after, "CPU 1");
+        let execute = |command: &str| Act::Execute(command.into(), None);
+        let mce = Act::Execute("mce".into(), Some(json!({"cpu": 1})));
+        assert_eq!(cue.acts, [execute("stop"), Act::Wait(Duration::from_secs(1)), execute("cont"), mce]);
+    }
+
+    #[test]
+    fn half_a_cue_is_none() {
+        for text in
+            ["stop", "after x: stop", "after '': stop", "after 'x':", "after 'x': ;", "after 'x': wait long"]
+        {
+            assert!(Cue::parse(text).is_err(), "{text}");
+        }
+        assert!(Cue::parse("after 'x': mce {cpu}").is_err());
+    }
+
+    #[test]
+    fn a_cue_that_never_comes_or_cannot_be_done_is_an_error() {
+        let cues = [Cue::parse("after 'late': stop").unwrap()];
+        let mut outside = Outside::new(Path::new("/nowhere"), &cues);
+        outside.hear(&Line::Text("early".into()));
+        assert!(outside.finish().unwrap_err().to_string().contains("`late`"));
+        let mut outside = Outside::new(Path::new("/nowhere"), &cues);
+        outside.hear(&Line::Text("it is late".into()));
+        assert!(outside.finish().unwrap_err().to_string().contains("could not be done"));
+    }
+}
