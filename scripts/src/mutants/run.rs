@@ -38,9 +38,11 @@ pub fn all(mutants: Vec<Mutant>, setting: &Setting, show: &mut dyn FnMut(&Trial)
     let new_site = |number| Site::new(number, &original, setting.qemu.clone());
     let site = new_site(0)?;
     let baseline = Baseline::default();
-    baseline.prepare(&site, &mutants, &bar)?;
-    let mut tally = Tally { planned: mutants.len(), baseline: started.elapsed(), ..Tally::default() };
+    let planned = mutants.len();
+    // A boot judges time, and is begun when all that keeps the machine busy is over.
     let (quiet, other): (Vec<_>, Vec<_>) = mutants.into_iter().partition(Mutant::wants_quiet);
+    baseline.prepare(&site, &other, &bar)?;
+    let mut tally = Tally { planned, baseline: started.elapsed(), ..Tally::default() };
     let mut sites = vec![site];
     for number in 1..setting.jobs.min(other.len()) {
         sites.push(new_site(number)?);
