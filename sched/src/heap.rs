@@ -171,15 +171,16 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Against a sorted list: pushes, pops, removals and replacements leave the least first.
+        /// Against a sorted list: pushes, pops, removals, replacements and what is done to all leave the least first.
         #[test]
-        fn behaves_as_a_sorted_list(steps in prop::collection::vec((0_u8..5, any::<u16>()), 0..200)) {
-            let mut heap = Heap::with_capacity(256);
+        fn behaves_as_a_sorted_list(steps in prop::collection::vec((0_u8..7, any::<u16>()), 0..200)) {
+            let mut heap = Heap::with_capacity(8);
             let mut model: std::vec::Vec<u64> = std::vec::Vec::new();
             for (number, (step, key)) in steps.into_iter().enumerate() {
                 let key = u64::from(key) << 32 | number as u64;
                 let entry = Entry { key, slot: number as u32, tag: 0 };
                 match step {
+                    0 | 1 if heap.is_full() => prop_assert_eq!(model.len(), 8),
                     0 | 1 => { heap.push(entry); model.push(key); }
                     2 => {
                         model.sort_unstable();
@@ -192,6 +193,16 @@ mod tests {
                         prop_assert_eq!(heap.replace_first(entry).key, model[0]);
                         model[0] = key;
                     }
+                    4 => {
+                        heap.shift(key & !0xffff_ffff);
+                        for k in &mut model {
+                            *k += key & !0xffff_ffff;
+                        }
+                    }
+                    5 => {
+                        heap.retain(|e| e.key % 8 != key % 8);
+                        model.retain(|k| k % 8 != key % 8);
+                    }
                     _ => {
                         let gone = heap.remove(key as usize % heap.len());
                         model.retain(|&k| k != gone.key);
@@ -199,6 +210,8 @@ mod tests {
                 }
                 prop_assert_eq!(heap.first().map(|e| e.key), model.iter().min().copied());
                 prop_assert_eq!(heap.len(), model.len());
+                prop_assert_eq!(heap.is_empty(), model.is_empty());
+                prop_assert_eq!(heap.is_full(), model.len() == 8);
             }
         }
     }

@@ -257,14 +257,26 @@ impl RunQueue {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::{affinity::Affinity, id::CpuId, task::Spec};
     use proptest::prelude::*;
+
+    /// Tasks of different weights, some of which may move.
+    fn tasks() -> std::vec::Vec<Task> {
+        let task = |slot: u32| {
+            let affinity = if slot.is_multiple_of(3) { Affinity::one(CpuId(0)) } else { Affinity::ANY };
+            let task = Task::new();
+            task.create(0, Spec { weight: 100 + slot, affinity, ..Spec::default() }, CpuId(0));
+            task
+        };
+        (0..256).map(task).collect()
+    }
 
     proptest! {
         /// Against a sorted list: the least key comes first whatever was pushed, replaced or removed, and the
         /// sums are those of what waits.
         #[test]
-        fn behaves_as_a_sorted_list(steps in prop::collection::vec((0_u8..5, any::<u16>()), 0..200)) {
-            let tasks: std::vec::Vec<Task> = (0..256).map(|_| Task::new()).collect();
+        fn behaves_as_a_sorted_list(steps in prop::collection::vec((0_u8..6, any::<u16>()), 0..200)) {
+            let tasks = tasks();
             let mut queue = RunQueue::new(256, true);
             let mut model: std::vec::Vec<(u64, u32)> = std::vec::Vec::new();
             for (number, (step, key)) in steps.into_iter().enumerate() {
@@ -284,15 +296,29 @@ mod tests {
                         prop_assert_eq!(queue.replace_first(task, slot, key), model[0].1);
                         model[0] = (key, slot);
                     }
+                    4 => {
+                        queue.shift(1 << 40);
+                        for (key, _) in &mut model {
+                            *key += 1 << 40;
+                        }
+                    }
                     _ => {
                         let (_, gone) = model.remove(number * 7 % model.len());
                         queue.remove(gone);
+                        prop_assert!(!queue.holds(gone));
                     }
                 }
                 prop_assert_eq!(queue.first(), model.iter().min().copied());
+                model.sort_unstable();
+                let mut all: std::vec::Vec<(u64, u32)> = queue.keys().map(|(slot, key)| (key, slot)).collect();
+                all.sort_unstable();
+                prop_assert_eq!(&all, &model);
+                prop_assert!(model.iter().all(|&(_, slot)| queue.holds(slot)));
                 prop_assert_eq!((queue.len(), queue.slots().count()), (model.len(), model.len()));
-                prop_assert_eq!(queue.weight(), 1024 * model.len() as u64);
-                prop_assert_eq!(queue.movable() as usize, model.len());
+                prop_assert_eq!((queue.is_empty(), queue.has_choice()), (model.is_empty(), model.len() > 1));
+                let all = || model.iter().map(|&(_, slot)| &tasks[slot as usize]);
+                prop_assert_eq!(queue.weight(), all().map(|task| u64::from(task.weight())).sum::<u64>());
+                prop_assert_eq!(queue.movable() as usize, all().filter(|task| task.affinity().is_movable()).count());
             }
         }
 
