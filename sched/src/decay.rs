@@ -231,6 +231,21 @@ mod tests {
         }
     }
 
+    /// Both what was folded in and what wasn't yet.
+    #[test]
+    fn what_was_used_is_counted_anew_when_the_weight_changes() {
+        let (task, mut decay) = (task(1024), Decay::new(Nanos::from_millis(100)));
+        decay.charge(&task, Nanos(0), Nanos::from_millis(50));
+        let folded = decay.value(&task);
+        decay.charge(&task, Nanos::from_millis(50), Nanos(50_010_000));
+        let before = decay.value(&task);
+        assert!(folded > 30_000_000 && before - folded == 10_000, "{folded}, then {before}");
+        reweigh(&task, 4 * 1024);
+        assert!(decay.value(&task).abs_diff(4 * before) <= 4, "{before} becomes {}", decay.value(&task));
+        reweigh(&task, 256);
+        assert!(decay.value(&task).abs_diff(before) <= 4, "and then {}", decay.value(&task));
+    }
+
     proptest! {
         /// Any history of running and waiting, of any weight, stays within the bound of an f64 reference.
         #[test]

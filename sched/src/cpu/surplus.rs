@@ -182,7 +182,7 @@ impl Cpu<'_> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::{Config, Reason, Seat, Shared, Topology};
+    use crate::{Config, Reason, Seat, Shared, Spec, Topology};
     use proptest::prelude::*;
     use std::collections::BTreeSet;
     use std::vec::Vec;
@@ -216,6 +216,49 @@ mod tests {
                 let _ = all[cpu].reschedule(NOW, Reason::Preempt);
             }
         }
+    }
+
+    /// Catches: an idle CPU that asks one whose tasks may not run there: an interrupt for nothing.
+    #[test]
+    fn an_idle_cpu_asks_only_one_that_can_help() {
+        let shared = Shared::new(4, 0, Config::default());
+        for (helper, first, end) in [(0, 0, 2), (2, 2, 4)] {
+            shared.mailbox(CpuId(helper)).reach.widen(Affinity::range(first, end).unwrap());
+            shared.overloaded.insert(CpuId(helper));
+        }
+        for (idle, asked) in [(1, 0), (3, 2)] {
+            let mut cpu = Cpu::new(&shared, CpuId(idle), NOW);
+            cpu.enter_idle(NOW);
+            assert_eq!((cpu.take_kick(), cpu.take_kick()), (Some(CpuId(asked)), None));
+        }
+    }
+
+    /// Catches: `feed_hungry` that leaves its reach as it is when it has nothing for who asks, who asks again each time.
+    #[test]
+    fn who_asked_in_vain_does_not_ask_again() {
+        let shared = Shared::new(3, 2, Config::default());
+        let mut cpus = [0, 1, 2].map(|id| Cpu::new(&shared, CpuId(id), NOW));
+        for idle in [0, 2] {
+            // Or else a task is sent there for its load.
+            shared.mailbox(CpuId(idle)).load.publish(1 << 20, 0, NOW);
+        }
+        let (here, upper) = (Affinity::one(CpuId(1)), Affinity::range(1, 3).unwrap());
+        for (slot, affinity) in [(3, here), (4, upper)] {
+            let task = shared.create(slot, Spec { affinity, ..Spec::default() }, CpuId(1));
+            let _ = cpus[1].start(task, NOW);
+            let _ = cpus[1].reschedule(NOW, Reason::Preempt);
+        }
+        assert_eq!(cpus[1].waiting(), 1);
+        // As if another had waited that could run on CPU 0.
+        shared.mailbox(CpuId(1)).reach.widen(Affinity::range(0, 2).unwrap());
+        for asked in [Some(CpuId(1)), None] {
+            shared.idle.remove(CpuId(0));
+            cpus[0].enter_idle(NOW);
+            assert_eq!(cpus[0].take_kick(), asked);
+            let _ = cpus[1].reschedule(NOW, Reason::Preempt);
+        }
+        cpus[2].enter_idle(NOW);
+        assert_eq!(cpus[2].take_kick(), Some(CpuId(1)), "what does wait is still made known");
     }
 
     proptest! {
