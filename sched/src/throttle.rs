@@ -103,6 +103,11 @@ mod tests {
         throttle.charge(Nanos(500 * MS), Nanos(1_100 * MS));
         assert_eq!(throttle.spent_at(Nanos(1_100 * MS)), Nanos(1_950 * MS));
         assert_eq!(throttle.spent_at(Nanos(1_500 * MS)), Nanos(2_950 * MS), "the next period comes first");
+        assert_eq!(
+            throttle.spent_at(Nanos(1_150 * MS)),
+            Nanos(2_950 * MS),
+            "as it does where both come at once"
+        );
     }
 
     /// Catches: an interrupt that comes late, again and again, and leaves nothing to the others.
