@@ -59,6 +59,7 @@ package() {
         "pacman xorriso") echo libisoburn ;;
         *" xorriso") echo xorriso ;;
         *" mtools") echo mtools ;;
+        "apt-get bochs") echo bochs bochsbios vgabios ;;
     esac
 }
 
@@ -90,10 +91,19 @@ install_wanted() {
     makes_grub_images || missing="$missing $(package grub)"
     have xorriso || missing="$missing $(package xorriso)"
     have mformat || missing="$missing $(package mtools)"
-    [ -z "$missing" ] && return
-    say "installing$missing, for the GRUB boot test"
-    # shellcheck disable=SC2086
-    install_packages $missing || say "that did not work: tests that need them will be skipped"
+    # shellcheck disable=SC2086 # one word a package
+    install_for "GRUB boot test" $missing
+    # shellcheck disable=SC2046
+    have bochs || install_for "TSC-deadline boot test" $(package bochs)
+}
+
+# install_for PURPOSE PACKAGE…: what a test can be skipped without
+install_for() {
+    purpose=$1
+    shift
+    [ $# -gt 0 ] || return 0
+    say "installing $*, for the $purpose"
+    install_packages "$@" || say "that did not work: tests that need them will be skipped"
 }
 
 install_packages() {

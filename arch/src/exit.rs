@@ -2,8 +2,14 @@
 
 use x86_64::instructions::port::Port;
 
+use crate::{debug_console, serial};
+
 /// QEMU's `isa-debug-exit`, at the address that the runner gives it.
 const DEBUG_EXIT: u16 = 0xf4;
+
+/// Bochs's shutdown port, and the word that it waits for, a byte at a time.
+const SHUTDOWN: u16 = 0x8900;
+const SHUTDOWN_WORD: &[u8] = b"Shutdown";
 
 /// How a run ended. QEMU's exit status is `2 * code + 1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +27,25 @@ pub enum Exit {
     Fault = 0x14,
 }
 
-/// Ends the emulator with `code`; on a machine without the exit device, halts this CPU for ever.
+/// Ends the emulator with `code`, which Bochs has no status for: there the log alone tells how it went. On a machine
+/// with neither exit device, halts this CPU for ever.
 pub fn qemu(code: Exit) -> ! {
     // SAFETY: the port belongs to `isa-debug-exit`; where there is no such device nobody decodes it.
     unsafe { Port::<u32>::new(DEBUG_EXIT).write(code as u32) };
+    // Only an emulator has a debug console. What else a machine may have at the next port, nobody knows.
+    if debug_console::is_there() {
+        shut_bochs_down();
+    }
     halt()
+}
+
+/// Its UART takes time over the last bytes.
+fn shut_bochs_down() {
+    serial::drain();
+    for &byte in SHUTDOWN_WORD {
+        // SAFETY: by the debug console this is Bochs, whose port ends it, or QEMU, which has nothing there.
+        unsafe { Port::new(SHUTDOWN).write(byte) };
+    }
 }
 
 /// Halts this CPU for ever: interrupts are off, and an NMI only halts it again.

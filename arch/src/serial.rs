@@ -21,6 +21,8 @@ const SCRATCH: u16 = 7;
 
 /// Line status: the transmitter takes more.
 const TRANSMITTER_EMPTY: u8 = 1 << 5;
+/// Line status: what the transmitter took is on the wire.
+const LINE_IDLE: u8 = 1 << 6;
 /// Interrupt identification: both bits are set where the FIFOs exist and are on.
 const FIFOS_ON: u8 = 0b1100_0000;
 /// What a 16550A takes whenever its transmitter is empty.
@@ -77,13 +79,24 @@ pub fn write_bytes(bytes: &[u8]) {
     }
 }
 
-fn send_burst(burst: &[u8]) {
+/// Returns once the last byte has left the machine: to be called before it's turned off.
+pub fn drain() {
+    if BURST.load(Ordering::Relaxed) != NO_UART {
+        await_status(LINE_IDLE);
+    }
+}
+
+fn await_status(wanted: u8) {
     for _ in 0..PATIENCE {
-        if read(LINE_STATUS) & TRANSMITTER_EMPTY != 0 {
+        if read(LINE_STATUS) & wanted != 0 {
             break;
         }
         core::hint::spin_loop();
     }
+}
+
+fn send_burst(burst: &[u8]) {
+    await_status(TRANSMITTER_EMPTY);
     for &byte in burst {
         write(COM1 + DATA, byte);
     }

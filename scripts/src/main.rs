@@ -5,8 +5,10 @@
 //! turns a machine description into a command line, [`guest`] watches what that machine prints and
 //! judges how it ended, [`screen`] shows it meanwhile, and [`summary`] has the last word.
 
+mod bochs;
 mod cli;
 mod compare;
+mod emulator;
 mod gdb;
 mod guest;
 mod image;

@@ -1,13 +1,16 @@
-//! `run`: boots the kernel in QEMU, shows its report, and exits with its verdict.
+//! `run`: boots the kernel in an emulator, shows its report, and exits with its verdict.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use anstream::eprintln;
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args;
 
+use crate::bochs::Bochs;
+use crate::emulator::Emulator;
 use crate::guest::{self, Cue, Limits, Outside, Report};
 use crate::image::{self, Flavour, Source, iso};
 use crate::log::Line;
@@ -80,13 +83,13 @@ pub struct Run {
 impl Run {
     /// Runs, shows, and returns the exit status that the outcome stands for.
     pub fn execute(&self) -> Result<u8> {
-        let qemu = Qemu::find(self.machine.qemu.as_deref())?;
-        let accel = self.accel()?;
+        let emulator = Emulator::find(&self.machine)?;
+        let emulation = self.emulation(&emulator)?;
         let kernel = self.kernel()?;
         let log = self.log()?;
         self.invite_gdb(&kernel);
         let mut screen = Screen::new();
-        let report = self.boot(&qemu, &kernel, &log, &mut |line| screen.line(line));
+        let report = self.boot(&emulator, &kernel, &log, &mut |line| screen.line(line));
         screen.finish();
         let report = report?;
         if let Some(json) = &self.json {
@@ -95,7 +98,7 @@ impl Run {
         let json = self.json.as_deref();
         let tape = self.tape(&log);
         let tape = tape.as_deref();
-        let facts = summary::Facts { log: &log, json, tape, machine: &self.machine, accel, qemu: &qemu };
+        let facts = summary::Facts { log: &log, json, tape, machine: &self.machine, emulation };
         summary::print(&report, &facts);
         Ok(report.outcome.status())
     }
@@ -106,16 +109,25 @@ impl Run {
     /// It could not be started. What becomes of it afterwards is in the report.
     pub fn boot(
         &self,
-        qemu: &Qemu,
+        emulator: &Emulator,
         kernel: &Path,
         log: &Path,
         each: &mut dyn FnMut(&Line),
     ) -> Result<Report> {
+        let monitor = Socket::new();
+        let command = match emulator {
+            Emulator::Qemu(qemu) => self.qemu_command(qemu, kernel, log, &monitor)?,
+            Emulator::Bochs(bochs) => self.bochs_command(bochs, kernel, log)?,
+        };
+        let outside = Outside::new(monitor.path(), &self.cues);
+        guest::watch(emulator, command, log.to_owned(), self.limits(), outside, each)
+    }
+
+    fn qemu_command(&self, qemu: &Qemu, kernel: &Path, log: &Path, monitor: &Socket) -> Result<Command> {
         let medium = self.medium(kernel)?;
         let tape = self.tape(log);
-        let monitor = Socket::new();
         let debugger = self.gdb.then(|| Debugger { address: GDB_PORT.into() });
-        let command = Setup {
+        let setup = Setup {
             qemu,
             machine: &self.machine,
             accel: self.accel()?,
@@ -124,10 +136,26 @@ impl Run {
             tape: tape.as_deref(),
             monitor: Some(monitor.path()),
             debugger: debugger.as_ref(),
+        };
+        setup.command()
+    }
+
+    fn bochs_command(&self, bochs: &Bochs, kernel: &Path, log: &Path) -> Result<Command> {
+        ensure!(!self.gdb, "--gdb is QEMU's: Bochs has a debugger of its own");
+        ensure!(self.cues.is_empty(), "Bochs has no monitor to do anything from outside");
+        ensure!(!self.records(), "--record is QEMU's: Bochs has no debug console to keep");
+        match self.medium(kernel)? {
+            Medium::Disc(disc) => bochs.command(&self.machine, &disc, log),
+            Medium::Kernel { .. } => bail!("Bochs boots from a disc: --boot grub or --boot limine"),
         }
-        .command()?;
-        let outside = Outside::new(monitor.path(), &self.cues);
-        guest::watch(command, log.to_owned(), self.limits(), outside, each)
+    }
+
+    /// How the machine is emulated, and by what.
+    fn emulation(&self, emulator: &Emulator) -> Result<String> {
+        Ok(match emulator {
+            Emulator::Qemu(_) => format!("{}, {emulator}", self.accel()?),
+            Emulator::Bochs(_) => emulator.to_string(),
+        })
     }
 
     /// Takes Limine's files from `directory`.
@@ -160,11 +188,11 @@ impl Run {
 
     fn medium(&self, kernel: &Path) -> Result<Medium> {
         let options = self.options.join(" ");
-        if self.machine.boot == Door::Pvh {
+        if self.machine.door() == Door::Pvh {
             return Ok(Medium::Kernel { image: kernel.to_owned(), options });
         }
         ensure!(self.machine.kind != Kind::Microvm, "a microvm has no drive to boot from");
-        iso::make(self.machine.boot, &self.loader, kernel, &options).map(Medium::Disc)
+        iso::make(self.machine.door(), &self.loader, kernel, &options).map(Medium::Disc)
     }
 
     fn limits(&self) -> Limits {

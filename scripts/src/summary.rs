@@ -8,7 +8,7 @@ use bench::record::Env;
 use crate::guest::{Outcome, Report};
 use crate::log::Transcript;
 use crate::place;
-use crate::qemu::{Accel, Machine, Qemu};
+use crate::qemu::Machine;
 use crate::style::{BAD, DIM, GOOD, ODD, STRONG, field, paint};
 
 /// How many of the guest's last lines a failure shows.
@@ -24,10 +24,8 @@ pub struct Facts<'a> {
     pub tape: Option<&'a Path>,
     /// The machine.
     pub machine: &'a Machine,
-    /// How it was emulated.
-    pub accel: Accel,
-    /// By what.
-    pub qemu: &'a Qemu,
+    /// How it was emulated, and by what.
+    pub emulation: String,
 }
 
 /// Prints it.
@@ -77,7 +75,7 @@ fn emulator(report: &Report) {
     if report.emulator_said.is_empty() {
         return;
     }
-    println!("  QEMU said:");
+    println!("  The emulator said:");
     for line in report.emulator_said.lines() {
         println!("  {} {line}", paint(DIM, "|"));
     }
@@ -103,9 +101,9 @@ fn fields(report: &Report, facts: &Facts) {
 }
 
 fn machine(facts: &Facts) -> String {
-    let Facts { machine, accel, qemu, .. } = facts;
+    let Facts { machine, emulation, .. } = facts;
     let plural = if machine.smp == 1 { "" } else { "s" };
-    format!("{} CPU{plural}, {}, {accel}, QEMU {}", machine.smp, machine.memory, qemu.version)
+    format!("{} CPU{plural}, {}, {emulation}", machine.smp, machine.memory)
 }
 
 /// `20 of 21 passed`; counted by verdicts when the closing record never came.

@@ -1,7 +1,7 @@
-//! What became of a guest, from how QEMU ended and what the log says.
+//! What became of a guest, from how the emulator ended and what the log says.
 //!
 //! The two must agree. A status that says "passed" over a log without a closing record, or with a
-//! failed verdict in it, is a failure: one of them lies.
+//! failed verdict in it, is a failure: one of them lies. Bochs has no status to say it with, and there the log is asked alone.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -45,9 +45,9 @@ pub enum Outcome {
     NeverPrinted(String),
     /// The machine reset itself, as after a triple fault.
     Reset,
-    /// QEMU was killed by this signal.
+    /// The emulator was killed by this signal.
     Killed(i32),
-    /// QEMU refused to start or failed; its status.
+    /// The emulator refused to start or failed; its status.
     EmulatorFailed(i32),
     /// The user interrupted it.
     Interrupted,
@@ -103,8 +103,8 @@ impl Outcome {
             Self::Flooded => "the guest prints without end".into(),
             Self::NeverPrinted(how) => format!("the guest never printed anything: {how}"),
             Self::Reset => "the machine reset itself, as after a triple fault".into(),
-            Self::Killed(signal) => format!("QEMU was killed by signal {signal}"),
-            Self::EmulatorFailed(status) => format!("QEMU failed with status {status}"),
+            Self::Killed(signal) => format!("the emulator was killed by signal {signal}"),
+            Self::EmulatorFailed(status) => format!("the emulator failed with status {status}"),
             Self::Interrupted => "interrupted".into(),
         }
     }
@@ -142,6 +142,7 @@ fn gave_up(stop: Stop, line: &str) -> Outcome {
 fn by_end(end: End, transcript: &Transcript) -> Outcome {
     match end {
         End::Exited(status) => by_status(status, transcript),
+        End::PoweredOff => by_log(transcript),
         End::Silent(limit) => Outcome::Hung(limit),
         End::TimedOut(limit) => Outcome::TimedOut(limit),
         End::Lingered => Outcome::Contradicted("the suite ended, but the machine runs on".into()),
@@ -164,9 +165,16 @@ fn by_status(status: ExitStatus, transcript: &Transcript) -> Outcome {
     }
 }
 
+fn by_log(transcript: &Transcript) -> Outcome {
+    match failures(transcript) {
+        0 => confirm_pass(transcript),
+        count => Outcome::Failed(count),
+    }
+}
+
 fn confirm_pass(transcript: &Transcript) -> Outcome {
     let Some(end) = transcript.end() else {
-        return Outcome::Contradicted("the status says passed, but no `end` record came".into());
+        return Outcome::Contradicted("it ended as after a pass, but no `end` record came".into());
     };
     let failed = failures(transcript);
     if failed > 0 {
@@ -261,6 +269,14 @@ mod tests {
         assert_eq!(judged(exit(0), "Tacet\n"), Outcome::Reset);
         assert_eq!(judged(exit(1), "Tacet\n"), Outcome::EmulatorFailed(1));
         assert_eq!(judged(End::Lingered, GOOD).word(), "contradicted");
+    }
+
+    #[test]
+    fn without_a_status_the_log_decides() {
+        assert_eq!(judged(End::PoweredOff, GOOD), Outcome::Passed);
+        assert_eq!(judged(End::PoweredOff, POOR), Outcome::Failed(2));
+        assert_eq!(judged(End::PoweredOff, "PANIC: why\n"), Outcome::Panicked("why".into()));
+        assert_eq!(judged(End::PoweredOff, "Tacet\n").word(), "contradicted");
     }
 
     #[test]

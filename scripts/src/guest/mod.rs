@@ -1,6 +1,6 @@
-//! A running guest: starts QEMU, follows the log file that it writes, and knows when to give up.
+//! A running guest: starts the emulator, follows the log file that it writes, and knows when to give up.
 //!
-//! QEMU writes the serial line to a file rather than to a pipe: a reader that is slow can then not
+//! It writes the serial line to a file rather than to a pipe: a reader that is slow can then not
 //! slow the guest, and the log survives whatever happens to this program.
 
 mod judge;
@@ -20,6 +20,7 @@ use judge::judge;
 pub use outside::{Cue, Outside};
 use tail::Tail;
 
+use crate::emulator::Emulator;
 use crate::interrupt;
 use crate::log::{Line, Transcript};
 use crate::process::Group;
@@ -45,11 +46,13 @@ pub struct Limits {
     pub silence: Option<Duration>,
 }
 
-/// How QEMU came to its end.
+/// How the emulator came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// By itself, or killed by somebody else.
     Exited(ExitStatus),
+    /// By the guest's word; the status tells nothing.
+    PoweredOff,
     /// Killed: nothing new for this long.
     Silent(Duration),
     /// Killed: not finished after this long.
@@ -69,19 +72,20 @@ pub struct Report {
     pub outcome: Outcome,
     /// What it printed.
     pub transcript: Transcript,
-    /// What QEMU itself had to say.
+    /// What the emulator itself had to say.
     pub emulator_said: String,
     /// From start to end.
     pub took: Duration,
 }
 
-/// Starts QEMU by `command`, which writes the serial line to `log`, and shows `each` line as it comes. `outside` does what
-/// it has been told to when a line comes.
+/// Starts `emulator` by `command`, which writes the serial line to `log`, and shows `each` line as it comes. `outside` does
+/// what it has been told to when a line comes.
 ///
 /// # Errors
-/// QEMU cannot be started, the log cannot be read, or what was to be done from outside was not. Whatever the guest does
-/// is in the report.
+/// The emulator cannot be started, the log cannot be read, or what was to be done from outside was not. Whatever the guest
+/// does is in the report.
 pub fn watch(
+    emulator: &Emulator,
     mut command: Command,
     log: PathBuf,
     limits: Limits,
@@ -91,15 +95,15 @@ pub fn watch(
     let program = command.get_program().to_owned();
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     std::fs::write(&log, "").with_context(|| format!("cannot write the log {}", log.display()))?;
-    let mut emulator =
+    let mut group =
         Group::spawn(&mut command).with_context(|| format!("cannot start {}", program.to_string_lossy()))?;
-    let complaints = collect(emulator.child().stderr.take());
+    let complaints = collect(group.child().stderr.take());
     let mut watch = Watch::new(Tail::of(log), limits, outside);
-    let end = watch.follow(&mut emulator, each)?;
+    let end = watch.follow(&mut group, each)?;
     watch.rest(each)?;
-    drop(emulator);
+    drop(group);
     watch.outside.finish()?;
-    let emulator_said = complaints.join().unwrap_or_default();
+    let (end, emulator_said) = emulator.interpret(end, complaints.join().unwrap_or_default());
     Ok(Report {
         outcome: judge(end, &watch.transcript, &emulator_said),
         took: watch.started.elapsed(),
@@ -135,16 +139,16 @@ impl Watch {
         Self { tail, limits, outside, transcript: Transcript::default(), started: now, heard: now }
     }
 
-    fn follow(&mut self, emulator: &mut Group, each: &mut dyn FnMut(&Line)) -> Result<End> {
+    fn follow(&mut self, group: &mut Group, each: &mut dyn FnMut(&Line)) -> Result<End> {
         loop {
-            let status = emulator.try_wait().context("cannot wait for QEMU")?;
+            let status = group.try_wait().context("cannot wait for the emulator")?;
             self.listen(each)?;
             if let Some(status) = status {
                 return Ok(End::Exited(status));
             }
             if let Some(end) = self.give_up() {
                 self.last_words(end, each)?;
-                emulator.kill();
+                group.kill();
                 return Ok(end);
             }
             thread::sleep(POLL);

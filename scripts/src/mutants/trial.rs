@@ -15,7 +15,6 @@ use super::mutant::Mutant;
 use super::tree::Tree;
 use crate::place;
 use crate::process::{Finish, Group};
-use crate::qemu::Qemu;
 use crate::test::boot;
 
 /// What a check said.
@@ -166,8 +165,7 @@ impl Site {
 
     fn boot(&self, kernel: &Path, case: &str) -> Result<Verdict> {
         let file = place::root().join("scripts/expected").join(case).with_extension("txt");
-        let qemu = Qemu::find(self.qemu.as_deref())?;
-        Ok(match boot::verdict(&file, kernel, &qemu, &self.log)? {
+        Ok(match boot::verdict(&file, kernel, self.qemu.as_deref(), &self.log)? {
             _ if crate::interrupt::asked() => Verdict::Interrupted,
             Ok(()) => Verdict::Passed(1),
             Err(why) => Verdict::Failed(why),

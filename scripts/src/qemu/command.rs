@@ -69,6 +69,7 @@ impl Setup<'_> {
 
     fn check(&self) -> Result<()> {
         let Machine { smp, kind, .. } = *self.machine;
+        ensure!(kind != Kind::Bochs, "QEMU cannot be Bochs");
         let many = smp > 255;
         ensure!(!many || kind == Kind::Q35, "{smp} CPUs need --machine q35: the others stop at 255");
         ensure!(
@@ -96,7 +97,7 @@ impl Setup<'_> {
     fn machine(&self, words: &mut Words) {
         let Machine { smp, memory, kind, firmware, .. } = self.machine;
         let kind = match kind {
-            Kind::Q35 => "q35",
+            Kind::Q35 | Kind::Bochs => "q35", // Bochs is refused above
             Kind::Pc => "pc",
             Kind::Microvm => "microvm",
         };

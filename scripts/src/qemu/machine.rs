@@ -26,7 +26,7 @@ pub struct Machine {
     #[arg(long, value_name = "SIZE", default_value = "512M")]
     pub memory: Memory,
 
-    /// CPU model with features, as QEMU takes it: `max,-x2apic`
+    /// CPU model with features, as QEMU takes it: `max,-x2apic`; with Bochs one of its models
     #[arg(long, value_name = "MODEL", default_value = "max")]
     pub cpu: String,
 
@@ -38,9 +38,9 @@ pub struct Machine {
     #[arg(long)]
     pub icount: bool,
 
-    /// The way in: QEMU's own loader, or an ISO image with a boot loader
-    #[arg(long, value_enum, default_value_t = Door::Pvh)]
-    pub boot: Door,
+    /// The way in: QEMU's own loader, or an ISO image with a boot loader [default: pvh, grub with Bochs]
+    #[arg(long, value_enum)]
+    boot: Option<Door>,
 
     /// Firmware in place of the BIOS, such as OVMF.fd for UEFI
     #[arg(long, value_name = "FILE")]
@@ -49,6 +49,14 @@ pub struct Machine {
     /// QEMU to use, when not the first `qemu-system-x86_64` on the path
     #[arg(long, value_name = "PATH")]
     pub qemu: Option<PathBuf>,
+}
+
+impl Machine {
+    /// The way in that was asked for, or else the one that takes the least.
+    pub fn door(&self) -> Door {
+        let least = if self.kind == Kind::Bochs { Door::Grub } else { Door::Pvh };
+        self.boot.unwrap_or(least)
+    }
 }
 
 /// Machine types that boot.
@@ -60,6 +68,8 @@ pub enum Kind {
     Pc,
     /// Without PCI or firmware tables to speak of, as Firecracker is
     Microvm,
+    /// Not QEMU but Bochs, which emulates TSC deadlines; slow
+    Bochs,
 }
 
 /// Boot paths.

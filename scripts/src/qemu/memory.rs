@@ -14,11 +14,16 @@ impl Memory {
     pub const LEAST: Self = Self(4 * MIB);
     /// From here on the host is not asked to back it: a guest that leaves it untouched gets it.
     pub const UNRESERVED: Self = Self(4096 * MIB);
+
+    /// In units of 1 MiB, rounded down.
+    pub fn mib(self) -> u64 {
+        self.0 / MIB
+    }
 }
 
 impl fmt::Display for Memory {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}M", self.0 / MIB)
+        write!(out, "{}M", self.mib())
     }
 }
 

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use super::case::{Case, Need};
 use super::step::{Report, Step};
 use super::{host, pattern};
+use crate::emulator::Emulator;
 use crate::guest;
 use crate::image::{self, Flavour};
 use crate::qemu::{Qemu, Version};
@@ -61,11 +62,12 @@ impl Bench {
         let mut case = Case::parse(&fs::read_to_string(file)?)
             .with_context(|| format!("{} is no boot test", place::shown(file)))?;
         case.run.set_limine(self.limine.clone());
+        case.run.machine.qemu.clone_from(&self.qemu);
         let qemu = Qemu::find(self.qemu.as_deref())?;
         if let Some(why) = case.needs.iter().find_map(|&need| self.lacks(need, &qemu)) {
             return Ok(Report::skipped(why));
         }
-        self.judge(&case, &qemu, &host::log_file(name)?)
+        self.judge(&case, &Emulator::find(&case.run.machine)?, &host::log_file(name)?)
     }
 
     /// Why this host cannot have it, if it cannot.
@@ -81,12 +83,15 @@ impl Bench {
             Need::Limine if self.limine.is_none() => {
                 Some("no Limine files: `--limine DIR` names them".into())
             }
+            Need::Bochs if without("bochs") => {
+                Some("no Bochs: the packages bochs, bochsbios, vgabios".into())
+            }
             _ => None,
         }
     }
 
-    fn judge(&self, case: &Case, qemu: &Qemu, log: &Path) -> Result<Report> {
-        let boot = |log: &Path| case.run.boot(qemu, self.kernel(&case.run)?, log, &mut |_| ());
+    fn judge(&self, case: &Case, emulator: &Emulator, log: &Path) -> Result<Report> {
+        let boot = |log: &Path| case.run.boot(emulator, self.kernel(&case.run)?, log, &mut |_| ());
         let first = boot(log)?;
         if let Err(why) = check(case, &first) {
             return Ok(Report::failed(describe(&why, &first, log)));
@@ -138,10 +143,11 @@ fn replay(tape: &Path, least: u64) -> Result<Report> {
 ///
 /// # Errors
 /// The file is no boot test, or QEMU can't be started.
-pub fn verdict(file: &Path, kernel: &Path, qemu: &Qemu, log: &Path) -> Result<Result<(), String>> {
+pub fn verdict(file: &Path, kernel: &Path, qemu: Option<&Path>, log: &Path) -> Result<Result<(), String>> {
     let text = fs::read_to_string(file).with_context(|| format!("no boot test {}", place::shown(file)))?;
-    let case = Case::parse(&text).with_context(|| format!("{} is no boot test", place::shown(file)))?;
-    let report = case.run.boot(qemu, kernel, log, &mut |_| ())?;
+    let mut case = Case::parse(&text).with_context(|| format!("{} is no boot test", place::shown(file)))?;
+    case.run.machine.qemu = qemu.map(Path::to_owned);
+    let report = case.run.boot(&Emulator::find(&case.run.machine)?, kernel, log, &mut |_| ())?;
     Ok(check(&case, &report))
 }
 

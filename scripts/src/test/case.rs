@@ -31,6 +31,8 @@ pub enum Need {
     Grub,
     /// Limine's files.
     Limine,
+    /// Bochs, with its BIOS.
+    Bochs,
 }
 
 /// One boot test.
@@ -124,6 +126,7 @@ fn need(word: &str) -> Result<Need> {
         "x2apic" => Need::X2apic,
         "grub" => Need::Grub,
         "limine" => Need::Limine,
+        "bochs" => Need::Bochs,
         _ => bail!("unknown need `{word}`"),
     })
 }
