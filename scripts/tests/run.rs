@@ -82,7 +82,8 @@ fn a_triple_fault_and_a_killed_emulator_have_names() {
 #[test]
 fn what_the_emulator_complains_about_is_shown() {
     let lab = Lab::new("echo \"qemu: unable to find CPU model 'i9'\" >&2\nexit 1");
-    lab.run(&["--cpu", "i9"]).expect(6, &["QEMU failed with status 1", "unable to find CPU model 'i9'"]);
+    lab.run(&["--cpu", "i9"])
+        .expect(6, &["the emulator failed with status 1", "unable to find CPU model 'i9'"]);
 }
 
 #[test]
