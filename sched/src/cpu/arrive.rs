@@ -143,3 +143,41 @@ impl<'a> Cpu<'a> {
         if ahead { self.running } else { self.task(slot) }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::cpu::tests::{run, start};
+    use crate::{Affinity, Config, Cpu, CpuId, Nanos, Reason, Shared, Spec, WakeOutcome};
+
+    const MS: u64 = 1_000_000;
+
+    /// Catches: an arrival that asks for a decision though the timer sees to what it changes.
+    #[test]
+    fn an_arrival_that_is_not_owed_anything_waits_for_the_timer() {
+        let shared = Shared::new(1, 4, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        // Light tasks take long slices, and may be overtaken before the timer that was armed for a normal one's.
+        let light = |slot| shared.create(slot, Spec { weight: 256, ..Spec::default() }, CpuId(0));
+        let _ = cpu.start(light(1), Nanos(0));
+        let _ = cpu.start(light(2), Nanos(0));
+        let _ = run(&mut cpu, 0, Reason::Preempt);
+        assert!(!cpu.is_armed_early() && cpu.armed() < Nanos::NEVER);
+        assert_eq!(cpu.start(light(3), Nanos(10)), WakeOutcome::Local { preempt: false });
+    }
+
+    /// Catches: what an arrival is measured against being the first that waits though the running task is owed more.
+    #[test]
+    fn the_least_served_runs_or_is_the_first_that_waits() {
+        let shared = Shared::new(1, 2, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        start(&mut cpu, 2, Affinity::ANY);
+        let first = cpu.current_slot();
+        let _ = run(&mut cpu, 2 * MS, Reason::Preempt);
+        assert_eq!(cpu.current_slot(), first);
+        let other = 3 - first;
+        assert!(core::ptr::eq(cpu.least_served(), shared.task(other)), "it has run nothing yet");
+        let _ = run(&mut cpu, 10 * MS, Reason::Preempt);
+        assert_eq!(cpu.current_slot(), other);
+        assert!(core::ptr::eq(cpu.least_served(), shared.task(other)), "it runs, and has just begun");
+    }
+}

@@ -115,4 +115,15 @@ mod tests {
         cpu.enter_idle(Nanos(10));
         assert_eq!(said(), Notice::Polling);
     }
+
+    /// Catches: `end_halt` that stops no clock: a CPU that an interrupt wakes for nothing counts as halted from then on.
+    #[test]
+    fn a_halt_is_measured_to_its_end() {
+        let shared = Shared::new(1, 0, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        cpu.enter_idle(Nanos(0));
+        assert!(cpu.may_halt(Nanos(10)));
+        cpu.end_halt(Nanos(30));
+        assert_eq!(shared.mailbox(CpuId(0)).stats.halted.read(Nanos(100)), Nanos(20));
+    }
 }

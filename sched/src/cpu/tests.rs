@@ -216,6 +216,8 @@ fn virtual_times_that_drifted_apart_are_brought_together_before_a_task_moves() {
     let theirs = shared.mailbox(CpuId(1)).load.progress_at(Nanos(now));
     let mine = here.virtual_time().expect("a loop runs here");
     assert!(theirs.saturating_sub(mine) < 1_000 * MS, "{} ms apart", (theirs - mine) / MS);
+    let published = shared.mailbox(CpuId(0)).load.progress_at(Nanos(now));
+    assert!(published.abs_diff(mine) < 20 * MS, "{mine} is published as {published}");
 }
 
 #[test]

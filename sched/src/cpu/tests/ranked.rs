@@ -163,6 +163,17 @@ fn who_comes_late_in_a_period_runs_at_once() {
     cpu.timer_fired();
     let _ = run(&mut cpu, 950 * MS, Reason::Preempt);
     assert_eq!((cpu.current(), cpu.armed()), (tasks[1], Nanos(1_000 * MS)));
+    let class = fifo(98);
+    let another = cpu.shared().create(3, Spec { class, ..Spec::default() }, CpuId(0));
+    let _ = cpu.start(another, Nanos(980 * MS));
+    let preemptions = &shared.mailbox(CpuId(0)).stats.preemptions;
+    let before = preemptions.get();
+    let _ = run(&mut cpu, 980 * MS, Reason::Preempt);
+    assert_eq!(
+        (cpu.current(), preemptions.get()),
+        (tasks[1], before),
+        "nor does another of them go before it"
+    );
     cpu.timer_fired();
     let _ = run(&mut cpu, 1_000 * MS, Reason::Preempt);
     assert_eq!(cpu.current(), tasks[0]);
