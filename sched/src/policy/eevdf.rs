@@ -254,3 +254,70 @@ impl Policy for Eevdf {
         self.sum += u128::from(gap) * u128::from(task.weight());
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::id::CpuId;
+    use crate::task::Spec;
+
+    const MS: u64 = 1_000_000;
+    const SLICE: u64 = 10 * MS;
+
+    fn task(virtual_time: u64, deadline: u64) -> Task {
+        let task = Task::new();
+        task.create(0, Spec::default(), CpuId(0));
+        task.virtual_time.set(virtual_time);
+        task.own[DEADLINE].set(deadline);
+        task
+    }
+
+    /// A CPU that runs a task of normal weight whose virtual time is this.
+    fn beside(virtual_time: u64) -> Eevdf {
+        let mut eevdf = Eevdf::new(&Config::default());
+        assert_eq!(eevdf.slice, SLICE);
+        eevdf.count(&task(virtual_time, 0));
+        eevdf
+    }
+
+    /// Catches: none, by which CPUs wouldn't be compared.
+    #[test]
+    fn the_virtual_time_is_the_average() {
+        let (mut eevdf, other) = (beside(100 * MS), task(40 * MS, 0));
+        eevdf.count(&other);
+        assert_eq!((eevdf.virtual_time(&other, None), eevdf.floor()), (Some(70 * MS), 70 * MS));
+    }
+
+    /// Catches: a weight that multiplies what it's to divide, or is left out.
+    #[test]
+    fn at_another_weight_it_has_the_same_cpu_time_left_and_owed() {
+        let task = task(7 * MS, 9 * MS);
+        task.own[LEFT_AT].set(10 * MS);
+        beside(10 * MS).reweigh(&task, 2048, 0, false);
+        assert_eq!(
+            (task.virtual_time.get(), deadline(&task)),
+            (4 * MS, 8 * MS),
+            "3 ms and 2 ms at twice the weight"
+        );
+    }
+
+    /// Catches: no limit, or none that holds, on what one that slept is ahead.
+    #[test]
+    fn who_slept_is_ahead_by_a_slice_at_most() {
+        for (own, start) in [(5_000 * MS, 100 * MS + SLICE), (104 * MS, 104 * MS), (90 * MS, 100 * MS)] {
+            let task = task(own, 0);
+            beside(100 * MS).arrive(&task, Arrival::Woken, None, Nanos(0));
+            assert_eq!(task.virtual_time.get(), start, "it left at {own}");
+        }
+    }
+
+    /// Catches: a yield that puts the deadline off by two slices at once, or without end.
+    #[test]
+    fn a_yield_puts_the_deadline_off_by_a_slice_and_not_for_ever() {
+        let task = task(50 * MS, 54 * MS);
+        for deadline in [64, 70, 70] {
+            beside(100 * MS).forfeit(&task, 0);
+            assert_eq!((task.virtual_time.get(), self::deadline(&task)), (50 * MS, deadline * MS));
+        }
+    }
+}
