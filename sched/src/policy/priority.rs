@@ -62,3 +62,31 @@ impl Policy for Priority {
         None
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::id::CpuId;
+    use crate::task::Spec;
+
+    fn task(weight: u32) -> Task {
+        let task = Task::new();
+        task.create(0, Spec { weight, ..Spec::default() }, CpuId(0));
+        task
+    }
+
+    #[test]
+    fn who_is_as_heavy_is_next_after_a_slice_who_is_heavier_at_once_and_who_is_lighter_never() {
+        let mut policy = Priority::new(&Config::default());
+        let (task, since, now) = (&task(1024), Nanos(1_000), Nanos(3_000));
+        let running = Running { task, since, now };
+        for (weight, left) in
+            [(1023, Nanos::NEVER), (1024, policy.slice.since(Nanos(2_000))), (1025, Nanos::ZERO)]
+        {
+            let key = policy.arrive(&self::task(weight), Arrival::New, None, now);
+            assert_eq!(policy.remaining(running, key), left);
+            assert_eq!(policy.preempts(key, running), weight > 1024);
+            assert_eq!(policy.may_give_way(task, key), weight >= 1024);
+        }
+    }
+}

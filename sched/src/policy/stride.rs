@@ -98,3 +98,19 @@ impl Policy for Stride {
         self.floor = self.floor.max(progress);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_another_weight_a_task_is_ahead_or_behind_by_the_same_cpu_time() {
+        let task = Task::new();
+        task.create(0, crate::task::Spec::default(), crate::id::CpuId(0));
+        for (pass, before, after) in [(1_030, 2_048, 1_060), (1_030, 512, 1_015), (970, 2_048, 940)] {
+            task.virtual_time.set(pass);
+            Stride::new(&Config::default()).reweigh(&task, before, 1_000, false);
+            assert_eq!(task.virtual_time.get(), after);
+        }
+    }
+}
