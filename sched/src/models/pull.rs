@@ -28,10 +28,11 @@ fn run(_: &Scene, host: &mut Host<'_>) {
 /// CPU 0 has two loops, CPU 1 runs dry: in the end each has one.
 ///
 /// Catches: no fence in `announce_surplus` or in `enter_idle` (stale set: each overlooks the other), `enter_idle`
-/// looking before it enters its set, an idle CPU that doesn't ask, an overloaded one that ignores a kick.
+/// looking before it enters its set, an idle CPU that doesn't ask, an overloaded one that ignores a kick. A second
+/// preemption makes 123,434 executions of 10,463, which pass, too, and finds no other fault of the mutation gate.
 #[test]
 fn no_cpu_idles_while_a_task_waits_elsewhere() {
-    explore(2, || {
+    explore(1, || {
         let scene = Scene::new(2, 2);
         busy_so_far(&scene);
         let dry = scene.spawn(1, run);
