@@ -129,3 +129,28 @@ impl Cpu<'_> {
         self.publish_load(now);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::class::{Class, Priority};
+    use crate::cpu::tests::run;
+    use crate::{Config, Cpu, CpuId, Nanos, Reason, Shared, Spec};
+
+    /// Catches: a running real-time task that stays behind, or goes back: it would be owed as much once it's a fair one.
+    #[test]
+    fn all_that_is_here_comes_along_to_the_others_virtual_time() {
+        let shared = Shared::new(2, 2, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        for (slot, class) in [(2, Class::Fifo(Priority::new(1).unwrap())), (3, Class::Fair)] {
+            let _ = cpu.start(shared.create(slot, Spec { class, ..Spec::default() }, CpuId(0)), Nanos(0));
+        }
+        let _ = run(&mut cpu, 0, Reason::Preempt);
+        assert_eq!(cpu.current_slot(), 2);
+        shared.mailbox(CpuId(1)).load.publish(1024, 1 << 40, Nanos(0));
+        let times = || [2, 3].map(|slot| shared.task(slot).virtual_time.get());
+        let before = times();
+        cpu.meet_others(Nanos(0));
+        let gone = [times()[0].wrapping_sub(before[0]), times()[1].wrapping_sub(before[1])];
+        assert!(gone[0] == gone[1] && gone[0] > 1 << 39, "{gone:?}");
+    }
+}
