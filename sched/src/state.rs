@@ -229,8 +229,10 @@ mod tests {
         let state = active();
         state.exit();
         assert_eq!(state.wake(0), Woken::Gone);
+        assert_eq!((state.generation(), state.latest_generation()), (0, 0));
         state.release();
         state.create();
+        assert_eq!((state.generation(), state.latest_generation()), (1, 1));
         assert_eq!(state.wake(0), Woken::Gone);
         assert_eq!(state.wake(1), Woken::Noticed);
     }
