@@ -39,6 +39,8 @@ pub struct Options {
     pub timer: TimerMode,
     /// Which local APIC mode to use: `apic=`.
     pub apic: ApicMode,
+    /// How an idle CPU waits: `idle=`.
+    pub idle: IdleMode,
     /// A fault to plant, for the boot tests: `plant=`.
     pub plant: Plant,
 }
@@ -65,6 +67,18 @@ pub enum ApicMode {
     X2apic,
     /// xAPIC.
     Xapic,
+}
+
+/// `idle=`: how a CPU waits that has polled in vain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum IdleMode {
+    /// By MWAIT where that waits, else halted.
+    #[default]
+    Auto,
+    /// Halted, for an interrupt.
+    Halt,
+    /// By MWAIT, for a store or an interrupt; or no boot.
+    Mwait,
 }
 
 /// `plant=`: what goes wrong on purpose once every CPU is up.
@@ -101,6 +115,11 @@ impl Choice for ApicMode {
         &[("auto", Self::Auto), ("x2apic", Self::X2apic), ("xapic", Self::Xapic)];
 }
 
+impl Choice for IdleMode {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("halt", Self::Halt), ("mwait", Self::Mwait)];
+}
+
 impl Choice for Plant {
     const NAMES: &'static [(&'static str, Self)] = &[
         ("none", Self::None),
@@ -122,6 +141,7 @@ impl Default for Options {
             sched: Config::default(),
             timer: TimerMode::default(),
             apic: ApicMode::default(),
+            idle: IdleMode::default(),
             plant: Plant::default(),
         }
     }
@@ -142,6 +162,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("sched.rr-slice", "a duration, such as 10ms"),
     ("timer", "auto, deadline, oneshot"),
     ("apic", "auto, x2apic, xapic"),
+    ("idle", "auto, halt, mwait"),
     ("plant", "none, panic, fault, overflow, hang, double-fault, machine-check"),
 ];
 
@@ -169,6 +190,7 @@ impl Options {
             "seed" => self.seed = integer(key, value, 0..=u64::MAX)?,
             "timer" => self.timer = Choice::parse(key, value)?,
             "apic" => self.apic = Choice::parse(key, value)?,
+            "idle" => self.idle = Choice::parse(key, value)?,
             "plant" => self.plant = Choice::parse(key, value)?,
             _ => {
                 let constant = self.constant(key, value)?;
@@ -208,7 +230,8 @@ impl fmt::Display for Options {
         // In this order any line that's valid stays so while it's read.
         write!(f, " sched.rt-runtime=100us sched.rt-period={}ns", rt_period.0)?;
         write!(f, " sched.rt-runtime={}ns sched.rr-slice={}ns", rt_runtime.0, rr_slice.0)?;
-        write!(f, " timer={} apic={} plant={}", self.timer.name(), self.apic.name(), self.plant.name())
+        write!(f, " timer={} apic={} idle={}", self.timer.name(), self.apic.name(), self.idle.name())?;
+        write!(f, " plant={}", self.plant.name())
     }
 }
 

@@ -12,7 +12,7 @@ use arch::{apic, clock, context, cpu, fault, memory, pic, timer};
 use bench::options::{ApicMode, Choice, Options, TimerMode};
 use bench::units::Plural;
 
-use crate::{panic, println, start};
+use crate::{idle, panic, println, start};
 
 /// The share of RAM that the heap gets, and its bounds.
 const HEAP_SHARE: u64 = 8;
@@ -72,6 +72,9 @@ pub fn init(acpi: &Acpi, options: &Options) -> clock::Source {
         TimerMode::Oneshot => Some(timer::Mode::Oneshot),
     });
     or_bad_input(timer.map_err(|error| format!("timer={}: {error}", options.timer.name())));
+    or_bad_input(
+        idle::choose(options.idle).map_err(|error| format!("idle={}: {error}", options.idle.name())),
+    );
     source
 }
 
@@ -95,6 +98,10 @@ pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &S
         "  apic      {}, {} I/O APIC(s) masked, 8259 remapped and masked",
         apic::mode().name(),
         acpi.io_apics.len()
+    );
+    println!(
+        "  idle      {}",
+        if idle::mwaits() { "polls, then waits by MWAIT" } else { "polls, then halts" }
     );
     println!("  vectors   preempted threads keep {bytes} bytes by {method:?}");
     if let Some(problem) = acpi.problem {

@@ -194,7 +194,10 @@ impl Os for Tacet {
     }
 
     fn attention(cpu: usize) -> Attention {
-        match Local::here().shared.mailbox(CpuId(cpu as u32)).attention.peek() {
+        let mailbox = Local::here().shared.mailbox(CpuId(cpu as u32));
+        match mailbox.attention.peek() {
+            // Who waits by MWAIT says that it polls, since it needs no interrupt.
+            Notice::Polling if mailbox.stats.halted.is_running() => Attention::Halted,
             Notice::Polling => Attention::Polling,
             Notice::Halted => Attention::Halted,
             Notice::Busy(_) | Notice::Ranked { .. } => Attention::Busy,

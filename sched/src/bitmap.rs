@@ -35,6 +35,11 @@ impl Bitmap {
         self.top.load(Ordering::Relaxed) != 0
     }
 
+    /// The address that whoever adds a member to an empty set writes to: for a CPU that waits for that.
+    pub fn bell(&self) -> *const u8 {
+        core::ptr::from_ref(&self.top).cast()
+    }
+
     /// The place of `cpu` in the set, for who adds it often.
     #[inline]
     pub fn member(&self, cpu: CpuId) -> Member<'_> {

@@ -31,6 +31,12 @@ impl Meter {
         self.0.set(now.0.wrapping_sub(self.0.get()) & !RUNNING);
     }
 
+    /// Whether it runs. Any CPU.
+    #[inline]
+    pub fn is_running(&self) -> bool {
+        self.0.get() & RUNNING != 0
+    }
+
     /// Stops at `now` if it runs. Only the owner.
     #[inline]
     pub fn stop_if_running(&self, now: Nanos) {

@@ -18,6 +18,8 @@ pub struct Features {
     pub xsave: bool,
     /// XSAVEC exists.
     pub xsavec: bool,
+    /// MONITOR and MWAIT exist.
+    pub mwait: bool,
     /// Some hypervisor or emulator says that it is there.
     pub hypervisor: bool,
 }
@@ -47,6 +49,7 @@ pub fn features() -> Features {
         invariant_tsc: cpuid.get_advanced_power_mgmt_info().is_some_and(|info| info.has_invariant_tsc()),
         xsave: basic(raw_cpuid::FeatureInfo::has_xsave),
         xsavec: extended.is_some_and(|info| info.has_xsavec()),
+        mwait: basic(raw_cpuid::FeatureInfo::has_monitor_mwait),
         hypervisor: basic(raw_cpuid::FeatureInfo::has_hypervisor),
     }
 }

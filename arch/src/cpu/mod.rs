@@ -6,6 +6,7 @@
 pub(crate) mod area;
 mod control;
 pub mod features;
+pub mod monitor;
 
 use crate::context::xstate;
 use crate::fault::machine_check;

@@ -22,7 +22,7 @@ fn every_key_is_understood() {
     let options = parse(
         "suite=yield,share cpus=2 policy=round-robin seed=0xff sched.tau=0.5s sched.hysteresis=2500us \
          sched.penalty=0ns sched.poll=1us sched.rt-period=2s sched.rt-runtime=1.5s \
-         sched.rr-slice=20ms timer=oneshot apic=xapic plant=overflow",
+         sched.rr-slice=20ms timer=oneshot apic=xapic idle=mwait plant=overflow",
     );
     assert_eq!((options.cpus, options.seed), (Some(2), 255));
     let sched = Config {
@@ -63,7 +63,7 @@ fn a_mistake_names_the_word_what_is_valid_and_what_was_meant() {
     assert_eq!(
         complaint("polcy=decay"),
         "polcy=decay: there is no option \"polcy\". Valid: suite, cpus, policy, seed, sched.tau, sched.hysteresis, \
-         sched.penalty, sched.poll, sched.rt-runtime, sched.rt-period, sched.rr-slice, timer, apic, plant. Did you mean policy=decay?"
+         sched.penalty, sched.poll, sched.rt-runtime, sched.rt-period, sched.rr-slice, timer, apic, idle, plant. Did you mean policy=decay?"
     );
     assert_eq!(
         complaint("policy=decoy"),

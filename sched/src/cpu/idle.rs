@@ -1,9 +1,16 @@
 //! Nothing to run: ask for work, poll for a bounded time, halt by the handshake.
 //!
 //! The kernel's idle task goes round: [`Cpu::reschedule`]; if that stays, [`Cpu::enter_idle`]; then, with
-//! interrupts on, look at [`Cpu::has_work`] for at most the configured time; then, with interrupts off,
+//! interrupts on, look at [`Cpu::has_work`] for [`Cpu::poll_time`]; then, with interrupts off,
 //! [`Cpu::may_halt`], and halt if it says so, in one step with enabling interrupts. An interrupt that comes in
 //! between may reschedule by itself.
+//!
+//! Polling saves whoever wakes a task here an interrupt, and the task the wait for it, but only if the wake comes while
+//! it lasts. So a CPU polls as long as it may after it was idle for no longer than that, and half as long as before after
+//! each time that it was idle for longer.
+//!
+//! A machine may wait for a store to [`crate::bitmap::Bitmap::bell`] instead of an interrupt (MONITOR and MWAIT). Then it asks
+//! [`Cpu::may_doze`]: who posts finds the CPU as attentive as if it polled, and sends no interrupt.
 
 use super::Cpu;
 use crate::attention::Notice;
@@ -12,6 +19,10 @@ use crate::time::Nanos;
 
 /// After this long, the other CPUs' virtual time has moved on enough to be looked up.
 const STALE: Nanos = Nanos::from_millis(1);
+
+/// However seldom it pays, a CPU polls for this part of the time that it may: to find out when it pays again, and since
+/// a wake may be on its way already.
+const LEAST_POLL: u64 = 16;
 
 impl Cpu<'_> {
     /// Tells the others that this CPU has nothing to run, and asks one that has too much for a share.
@@ -22,6 +33,7 @@ impl Cpu<'_> {
         if self.shared.idle.contains(self.id) {
             return;
         }
+        self.adapt_poll(now);
         self.stale_at = now + STALE;
         self.mailbox.load.publish(0, self.policy.floor(), now);
         self.shared.idle.insert(self.id);
@@ -31,6 +43,21 @@ impl Cpu<'_> {
         if self.shared.overloaded.any() {
             self.ask_for_work();
         }
+    }
+
+    /// Judges by how long this CPU was idle last whether polling pays.
+    fn adapt_poll(&mut self, now: Nanos) {
+        let idled = self.running.meter.read(now);
+        let last = idled.since(self.idled);
+        self.idled = idled;
+        let most = self.shared.config.poll;
+        self.poll = if last <= most { most } else { Nanos((self.poll.0 / 2).max(most.0 / LEAST_POLL)) };
+    }
+
+    /// For how long to look for work before halting, this time.
+    #[inline]
+    pub fn poll_time(&self) -> Nanos {
+        self.poll
     }
 
     /// Whether something was posted. For polling, with interrupts on or off.
@@ -44,6 +71,17 @@ impl Cpu<'_> {
     #[inline]
     pub fn may_halt(&mut self, now: Nanos) -> bool {
         self.mailbox.attention.lower(Notice::Halted);
+        let nothing = !self.has_work();
+        if nothing {
+            self.mailbox.stats.halted.start(now);
+        }
+        nothing
+    }
+
+    /// Whether the CPU may wait, now, in a way that the next post ends by itself: for the store that it watches since before
+    /// this call. If not, or after the wait, [`Cpu::end_halt`] and [`Cpu::reschedule`] must follow.
+    #[inline]
+    pub fn may_doze(&mut self, now: Nanos) -> bool {
         let nothing = !self.has_work();
         if nothing {
             self.mailbox.stats.halted.start(now);
@@ -101,7 +139,45 @@ impl Cpu<'_> {
 mod tests {
     use crate::attention::Notice;
     use crate::cpu::tests::{run, start};
-    use crate::{Affinity, Config, Cpu, CpuId, Nanos, Reason, Shared};
+    use crate::{Affinity, Config, Cpu, CpuId, Nanos, Reason, Shared, Spec, WakeOutcome};
+
+    /// Catches: polling as long as before after it was in vain, or as shortly after it would have paid.
+    #[test]
+    fn a_cpu_polls_for_as_long_as_that_pays() {
+        let shared = Shared::new(1, 1, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        let most = shared.config().poll;
+        let mut now = 0;
+        let mut idle_for = |span: Nanos| {
+            cpu.enter_idle(Nanos(now));
+            now += span.0;
+            cpu.end_poll();
+            let task = shared.create(1, Spec::default(), CpuId(0));
+            let _ = cpu.start(task, Nanos(now));
+            let _ = run(&mut cpu, now, Reason::Preempt);
+            let _ = run(&mut cpu, now, Reason::Exit);
+            shared.release(task);
+            cpu.enter_idle(Nanos(now));
+            cpu.poll_time()
+        };
+        assert_eq!(idle_for(most), most);
+        let long = Nanos::from_millis(1);
+        assert_eq!([0; 6].map(|_| idle_for(long).0), [2, 4, 8, 16, 16, 16].map(|part| most.0 / part));
+        assert_eq!(idle_for(Nanos(most.0 / 2)), most);
+    }
+
+    /// Catches: `may_doze` that doesn't look, or tells others that it needs an interrupt.
+    #[test]
+    fn a_cpu_that_dozes_needs_no_interrupt_and_has_looked() {
+        let shared = Shared::new(2, 1, Config::default());
+        let [mut here, mut there] = [0, 1].map(|id| Cpu::new(&shared, CpuId(id), Nanos(0)));
+        there.enter_idle(Nanos(1));
+        assert!(there.may_doze(Nanos(2)));
+        let task = shared.create(2, Spec { affinity: Affinity::one(CpuId(1)), ..Spec::default() }, CpuId(1));
+        assert_eq!(here.start(task, Nanos(3)), WakeOutcome::Noticed);
+        there.end_halt(Nanos(4));
+        assert!(!there.may_doze(Nanos(5)), "the post rang while nobody watched");
+    }
 
     /// Catches: `leave_idle` that doesn't publish: whoever wakes a task would take the CPU for an idle one.
     #[test]

@@ -106,6 +106,10 @@ pub struct Cpu<'a> {
     next_balance: Nanos,
     /// When this CPU, having gone idle, has missed too much of the others' virtual time.
     stale_at: Nanos,
+    /// For how long to poll when idle.
+    poll: Nanos,
+    /// For how long this CPU had been idle in all when it last came to be.
+    idled: Nanos,
     /// CPUs that this one still owes an interrupt.
     kicks: Kicks,
     /// The other tasks that wait.
@@ -152,6 +156,8 @@ impl<'a> Cpu<'a> {
             next_look: Nanos::ZERO,
             next_balance: Nanos::ZERO,
             stale_at: now,
+            poll: shared.config.poll,
+            idled: Nanos::ZERO,
             kicks: Kicks::new(shared.cpus()),
             ranks: Ranks::new(shared.slots()),
             throttle: Throttle::new(&shared.config),

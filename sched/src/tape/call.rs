@@ -82,6 +82,10 @@ pub enum Call {
         #[serde(skip)]
         now: Nanos,
     },
+    MayDoze {
+        #[serde(skip)]
+        now: Nanos,
+    },
 }
 
 /// What a call answered.
@@ -124,6 +128,7 @@ impl Call {
             Self::EndPoll => nothing(cpu.end_poll()),
             Self::MayHalt { now } => Outcome::Halt(cpu.may_halt(now)),
             Self::EndHalt { now } => nothing(cpu.end_halt(now)),
+            Self::MayDoze { now } => Outcome::Halt(cpu.may_doze(now)),
         }
     }
 
@@ -141,7 +146,8 @@ impl Call {
             | Self::Reconsider { now, .. }
             | Self::EnterIdle { now }
             | Self::MayHalt { now }
-            | Self::EndHalt { now } => Some(now),
+            | Self::EndHalt { now }
+            | Self::MayDoze { now } => Some(now),
             _ => None,
         }
     }

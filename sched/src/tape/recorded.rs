@@ -126,6 +126,10 @@ impl<'a> Recorded<'a> {
         answer!(self.record(Call::MayHalt { now }), Halt)
     }
 
+    pub fn may_doze(&mut self, now: Nanos) -> bool {
+        answer!(self.record(Call::MayDoze { now }), Halt)
+    }
+
     pub fn end_halt(&mut self, now: Nanos) {
         self.record(Call::EndHalt { now });
     }

@@ -101,6 +101,7 @@ fn call(entry: &Entry) -> String {
         Call::EnterIdle { .. } => "enter idle".into(),
         Call::EndPoll => "end polling".into(),
         Call::MayHalt { .. } => "ask whether to halt".into(),
+        Call::MayDoze { .. } => "ask whether to doze".into(),
         Call::EndHalt { .. } => "end a halt".into(),
     }
 }

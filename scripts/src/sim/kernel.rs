@@ -189,7 +189,7 @@ impl World<'_> {
             let arm = self.cpus[cpu].sched.put_off(now);
             self.arm(cpu, arm);
         }
-        let poll = self.shared.config().poll.0;
+        let poll = self.cpus[cpu].sched.poll_time().0;
         self.begin(cpu, Phase::Polling, Some(poll));
     }
 

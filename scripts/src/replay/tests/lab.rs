@@ -146,7 +146,8 @@ impl<'a> Host<'a> {
         }
         self.cpu.enter_idle(now);
         self.send_kicks();
-        if self.cpu.may_halt(now) {
+        let rests = if self.chance.bool() { self.cpu.may_halt(now) } else { self.cpu.may_doze(now) };
+        if rests {
             std::thread::yield_now();
             let now = self.now();
             self.cpu.end_halt(now);
