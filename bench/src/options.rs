@@ -72,10 +72,8 @@ pub enum ApicMode {
 /// `idle=`: how a CPU waits that has polled in vain.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IdleMode {
-    /// By MWAIT where that waits, else halted.
-    #[default]
-    Auto,
     /// Halted, for an interrupt.
+    #[default]
     Halt,
     /// By MWAIT, for a store or an interrupt; or no boot.
     Mwait,
@@ -116,8 +114,7 @@ impl Choice for ApicMode {
 }
 
 impl Choice for IdleMode {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("auto", Self::Auto), ("halt", Self::Halt), ("mwait", Self::Mwait)];
+    const NAMES: &'static [(&'static str, Self)] = &[("halt", Self::Halt), ("mwait", Self::Mwait)];
 }
 
 impl Choice for Plant {
@@ -162,7 +159,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("sched.rr-slice", "a duration, such as 10ms"),
     ("timer", "auto, deadline, oneshot"),
     ("apic", "auto, x2apic, xapic"),
-    ("idle", "auto, halt, mwait"),
+    ("idle", "halt, mwait"),
     ("plant", "none, panic, fault, overflow, hang, double-fault, machine-check"),
 ];
 

@@ -1,7 +1,7 @@
 //! What a CPU does when there is nothing to do: ask, poll for a while, halt.
 //!
-//! Where there is MWAIT, it waits for a store to the word that every post writes to, instead of an interrupt: who posts need
-//! send none.
+//! If the user asks for MWAIT, it waits for a store to the word that every post writes to, instead of an interrupt: who posts
+//! need send none.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,27 +9,24 @@ use arch::cpu::monitor;
 use arch::{apic, cpu, interrupts, percpu};
 use bench::options::IdleMode;
 
+use crate::dispatch;
 use crate::local::{Local, now};
-use crate::{dispatch, facts};
 use sched::mailbox::Mailbox;
 use sched::{CpuId, Nanos};
 
 /// Whether CPUs wait by MWAIT.
 static MWAITS: AtomicBool = AtomicBool::new(false);
 
-/// Chooses how CPUs wait. Before any does. The emulator's MWAIT is chosen only if it's asked for: it returns at once.
+/// Chooses how CPUs wait. Before any does. MWAIT is chosen only if it's asked for: no emulator that this was tried on
+/// waits by it as hardware does.
 ///
 /// # Errors
 /// MWAIT was asked for and the CPU has none.
 pub fn choose(mode: IdleMode) -> Result<(), &'static str> {
-    let has_mwait = cpu::features().mwait;
-    let mwaits = match mode {
-        IdleMode::Auto => has_mwait && facts::accelerator() != "tcg",
-        IdleMode::Halt => false,
-        IdleMode::Mwait if !has_mwait => return Err("this CPU has no MWAIT"),
-        IdleMode::Mwait => true,
-    };
-    MWAITS.store(mwaits, Ordering::Relaxed);
+    if mode == IdleMode::Mwait && !cpu::features().mwait {
+        return Err("this CPU has no MWAIT");
+    }
+    MWAITS.store(mode == IdleMode::Mwait, Ordering::Relaxed);
     Ok(())
 }
 
