@@ -334,6 +334,16 @@ mod tests {
     }
 
     #[test]
+    fn an_affinity_that_is_adopted_counts_and_the_rest_waits() {
+        let terms = Terms::new();
+        terms.reset(7, Spec::default());
+        assert!(terms.want_affinity(7, TWO) && terms.want_weight(7, 3));
+        terms.adopt_affinity();
+        assert_eq!((terms.affinity(), terms.burden()), (TWO, NORMAL_WEIGHT << 1));
+        assert!(terms.are_changed());
+    }
+
+    #[test]
     fn a_wish_for_a_former_tenant_changes_nothing() {
         let terms = Terms::new();
         terms.reset(8, Spec::default());

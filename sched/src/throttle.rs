@@ -108,6 +108,8 @@ mod tests {
             Nanos(2_950 * MS),
             "as it does where both come at once"
         );
+        throttle.charge(Nanos(1_150 * MS), Nanos(4_100 * MS));
+        assert_eq!(throttle.spent_at(Nanos(4_100 * MS)), Nanos(4_950 * MS), "whole periods in between don't");
     }
 
     /// Catches: an interrupt that comes late, again and again, and leaves nothing to the others.

@@ -63,7 +63,22 @@ impl Cpu<'_> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use crate::cpu::tests::{run, start};
-    use crate::{Affinity, Config, Cpu, CpuId, Nanos, Reason, Shared, WakeOutcome};
+    use crate::state::Woken;
+    use crate::{Affinity, After, Config, Cpu, CpuId, Nanos, Next, Reason, Shared, WakeOutcome};
+
+    /// Catches: no second look where neither the CPU idles nor a timer is due: nothing would end the other's turn.
+    #[test]
+    fn one_that_comes_back_during_the_switch_asks_for_a_timer() {
+        let shared = Shared::new(1, 2, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        start(&mut cpu, 2, Affinity::ANY);
+        let blocks = cpu.current();
+        cpu.timer_fired();
+        assert_ne!(cpu.reschedule(Nanos(1_000), Reason::Block).next, Next::Stay);
+        assert_eq!(cpu.armed(), Nanos::NEVER, "the other runs alone");
+        assert_eq!(shared.task(blocks.index()).state.wake(blocks.generation), Woken::Noticed);
+        assert_eq!(cpu.switched(), After::Reschedule);
+    }
 
     /// Catches: `part` that leaves a note of what it did, so that the next switch blocks whoever it leaves.
     #[test]
