@@ -136,3 +136,33 @@ impl Cpu<'_> {
 fn may_be_relieved(task: &Task) -> bool {
     task.is_movable() && task.rank().is_real_time()
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::affinity::Affinity;
+    use crate::{Config, Nanos, Shared};
+    use std::vec::Vec;
+
+    /// Whom an idle CPU 3 of 9 asks, each of which has a task of this rank waiting.
+    fn asked_by_3(rank: Rank) -> Vec<u32> {
+        let shared = Shared::new(9, 0, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(3), Nanos(0));
+        for other in (0..9).map(CpuId) {
+            shared.mailbox(other).waiting_rank.set(rank.0.into());
+            shared.mailbox(other).waiting_reach.widen(Affinity::ANY);
+            shared.outranked.insert(other);
+        }
+        cpu.ask_outranked();
+        let mut asked: Vec<u32> = core::iter::from_fn(|| cpu.take_kick()).map(|cpu| cpu.0).collect();
+        asked.sort_unstable();
+        asked
+    }
+
+    /// Catches: all who idle asking the same; one that asks for what goes no further than what it runs.
+    #[test]
+    fn the_next_by_number_are_asked_for_what_goes_before() {
+        assert_eq!(asked_by_3(Rank(Rank::FAIR.0 + 1)), [4, 5, 6, 7]);
+        assert_eq!(asked_by_3(Rank::IDLE), []);
+    }
+}
