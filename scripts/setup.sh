@@ -59,6 +59,7 @@ package() {
         "pacman xorriso") echo libisoburn ;;
         *" xorriso") echo xorriso ;;
         *" mtools") echo mtools ;;
+        "apt-get uefi") echo ovmf grub-efi-amd64-bin ;;
         "apt-get bochs") echo bochs bochsbios vgabios ;;
     esac
 }
@@ -70,6 +71,9 @@ makes_grub_images() {
     { have grub-mkrescue || have grub2-mkrescue; } &&
         { [ -d /usr/lib/grub/i386-pc ] || [ -d /usr/lib/grub2/i386-pc ] || [ -d /usr/share/grub2/i386-pc ]; }
 }
+
+# UEFI firmware for QEMU, and GRUB's modules for it
+boots_uefi() { [ -f /usr/share/ovmf/OVMF.fd ] && [ -d /usr/lib/grub/x86_64-efi ]; }
 
 install_needed() {
     missing=
@@ -95,6 +99,8 @@ install_wanted() {
     install_for "GRUB boot test" $missing
     # shellcheck disable=SC2046
     have bochs || install_for "TSC-deadline boot test" $(package bochs)
+    # shellcheck disable=SC2046
+    boots_uefi || install_for "UEFI boot tests" $(package uefi)
 }
 
 # install_for PURPOSE PACKAGE…: what a test can be skipped without

@@ -15,6 +15,7 @@ use spin::Once;
 
 use crate::idle;
 use crate::local::Local;
+use crate::machine;
 use crate::record;
 use crate::thread::table::Table;
 
@@ -29,6 +30,12 @@ static CHECKED_IN: AtomicUsize = AtomicUsize::new(0);
 
 /// RAM for each thread slot: what a stack takes, and half as much again. 512 MiB are enough for 10,000 threads.
 const RAM_PER_SLOT: u64 = 48 << 10;
+/// Heap for each thread slot *on each CPU*: its places in the run queue, the timers and the ranks. On 288 CPUs that, and
+/// not the stacks, is what there can be no more of.
+const HEAP_PER_SLOT: usize = 80;
+/// Slots beyond the idle tasks' that even the smallest machine has.
+const FEWEST_SLOTS: usize = 128;
+const MOST_SLOTS: usize = 16_384;
 
 /// Starts up to `limit` CPUs; they wait for [`schedule`].
 pub fn processors(info: &BootInfo, acpi: &Acpi, limit: usize) -> Started {
@@ -37,9 +44,9 @@ pub fn processors(info: &BootInfo, acpi: &Acpi, limit: usize) -> Started {
 
 /// Makes the scheduler for these CPUs and returns once each of them has joined it.
 pub fn schedule(online: &[smp::Cpu], config: Config) {
-    let slots = (memory::total_bytes() / RAM_PER_SLOT).clamp(128, 16_384) as usize;
     record::prepare();
-    let shared: &'static Shared = Box::leak(Box::new(Shared::on(topology(online), slots, config)));
+    let shared: &'static Shared =
+        Box::leak(Box::new(Shared::on(topology(online), slots(online.len()), config)));
     let threads: &'static Table = Box::leak(Box::new(Table::new(shared)));
     record::describe(shared);
     Local::install(0, shared, threads);
@@ -48,6 +55,13 @@ pub fn schedule(online: &[smp::Cpu], config: Config) {
     while CHECKED_IN.load(Ordering::Acquire) + 1 < online.len() {
         cpu::relax();
     }
+}
+
+/// How many threads there can be at once: as many as RAM has stacks for, and half of the heap room in the scheduler.
+fn slots(cpus: usize) -> usize {
+    let by_ram = (memory::total_bytes() / RAM_PER_SLOT) as usize;
+    let by_heap = machine::heap_bytes() / 2 / (cpus * HEAP_PER_SLOT);
+    by_ram.min(by_heap).min(MOST_SLOTS).max(cpus + FEWEST_SLOTS)
 }
 
 /// Which of the CPUs are near each other.

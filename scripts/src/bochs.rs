@@ -100,6 +100,9 @@ fn check(machine: &Machine) -> Result<()> {
     ensure!(smp <= MOST_CPUS, "{smp} CPUs are too many for Bochs: it starts {MOST_CPUS}");
     ensure!(!machine.icount, "--icount is QEMU's");
     ensure!(machine.firmware.is_none(), "--firmware is QEMU's");
+    ensure!(machine.topology.is_none(), "--topology is QEMU's");
+    ensure!(machine.without.is_empty(), "--without is QEMU's");
+    ensure!(!machine.stick, "--stick is QEMU's");
     ensure!(machine.door() != Door::Pvh, "Bochs boots from a disc: --boot grub or --boot limine");
     Ok(())
 }
@@ -195,6 +198,9 @@ mod tests {
             ("--smp 9", "too many"),
             ("--icount", "icount"),
             ("--firmware x", "firmware"),
+            ("--topology cores=4", "topology"),
+            ("--without hpet", "without"),
+            ("--stick", "stick"),
             ("--boot pvh", "--boot grub"),
         ] {
             let error = check(&machine(&format!("--machine bochs {arguments}"))).unwrap_err().to_string();

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{compare, gdb, image, interrupt, mutants, place, replay, run, sim, test};
+use crate::{compare, gdb, image, interrupt, matrix, mutants, place, replay, run, sim, test};
 
 /// Exit status of a command that could not start: its arguments or its surroundings are wrong.
 pub const BAD_INPUT: u8 = 2;
@@ -34,6 +34,8 @@ enum Command {
     Replay(replay::Replay),
     /// Simulate the scheduler on virtual CPUs and judge its fairness
     Sim(sim::Sim),
+    /// Boot every kind of machine that an emulator can be, and make a table of it
+    Matrix(matrix::Matrix),
     /// Put faults into a copy of the tree, one at a time, and see which check catches each
     Mutants(mutants::Mutants),
 }
@@ -55,6 +57,7 @@ pub fn run() -> Result<u8> {
         Command::Compare(compare) => compare.execute(),
         Command::Replay(replay) => replay.execute(),
         Command::Sim(sim) => sim.execute(),
+        Command::Matrix(matrix) => matrix.execute(),
         Command::Mutants(mutants) => mutants.execute(),
     }
 }

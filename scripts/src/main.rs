@@ -14,6 +14,7 @@ mod guest;
 mod image;
 mod interrupt;
 mod log;
+mod matrix;
 mod mutants;
 mod place;
 mod process;

@@ -22,6 +22,8 @@ pub enum Source {
     PmTimer,
     /// Measured by the 8254.
     Pit,
+    /// Nobody says, and nothing counts: 1 GHz, for want of better.
+    Assumed,
 }
 
 impl Source {
@@ -34,6 +36,7 @@ impl Source {
             Self::Hpet => "measured by HPET",
             Self::PmTimer => "measured by ACPI PM timer",
             Self::Pit => "measured by PIT",
+            Self::Assumed => "rate assumed: no counter counts",
         }
     }
 }
@@ -78,8 +81,8 @@ fn measured(acpi: &Acpi) -> (Source, u64) {
         PmTimerRegister::Port(port) => Some((Source::PmTimer, rate(&PmTimer { port })?)),
         PmTimerRegister::Memory(_) => None,
     };
-    let pit = || (Source::Pit, rate(&Pit::start()).unwrap_or(1_000_000_000));
-    hpet().or_else(pm_timer).unwrap_or_else(pit)
+    let pit = || Some((Source::Pit, rate(&Pit::start())?));
+    hpet().or_else(pm_timer).or_else(pit).unwrap_or((Source::Assumed, 1_000_000_000))
 }
 
 /// The TSC's rate by a reference; `None` if that one does not count.

@@ -9,9 +9,12 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
-use super::machine::Kind;
+use super::machine::{Kind, Part};
 use super::memory::Memory;
-use super::{Accel, Machine, Qemu, Version};
+use super::{Accel, Machine, Qemu, Version, firmware};
+
+/// Up to so many CPUs each has a host thread under emulation; more of them take turns in one.
+const MOST_THREADS: u32 = 64;
 
 /// What the machine boots from.
 #[derive(Debug, Clone)]
@@ -72,6 +75,13 @@ impl Setup<'_> {
         ensure!(kind != Kind::Bochs, "QEMU cannot be Bochs");
         let many = smp > 255;
         ensure!(!many || kind == Kind::Q35, "{smp} CPUs need --machine q35: the others stop at 255");
+        let lacking =
+            self.machine.firmware.as_deref().is_some_and(|asked| firmware::resolve(asked).is_none());
+        ensure!(!lacking, "no UEFI firmware here: install the package ovmf, or name a file by --firmware");
+        ensure!(
+            self.tape.is_none() || self.machine.has(Part::Serial),
+            "--record needs a serial port: the debug console is the tape's"
+        );
         ensure!(
             !many || self.qemu.version >= Version::X2APIC,
             "{smp} CPUs need QEMU {} or later; {} is {}",
@@ -95,26 +105,38 @@ impl Setup<'_> {
     }
 
     fn machine(&self, words: &mut Words) {
-        let Machine { smp, memory, kind, firmware, .. } = self.machine;
-        let kind = match kind {
-            Kind::Q35 | Kind::Bochs => "q35", // Bochs is refused above
-            Kind::Pc => "pc",
-            Kind::Microvm => "microvm",
-        };
-        if *memory < Memory::UNRESERVED {
-            words.pair("-machine", kind);
-        } else {
-            words.pair("-machine", format!("{kind},memory-backend=ram"));
+        let Machine { smp, memory, firmware, topology, .. } = self.machine;
+        words.pair("-machine", self.kind());
+        if *memory >= Memory::UNRESERVED {
             words.pair("-object", format!("memory-backend-ram,id=ram,size={memory},reserve=off"));
         }
         words.pair("-m", memory.to_string());
-        words.pair("-smp", smp.to_string());
+        words.pair("-smp", topology.as_ref().map_or(smp.to_string(), |more| format!("{smp},{more}")));
         words.pair("-cpu", self.cpu());
         if let Some(firmware) = firmware {
-            words.pair("-bios", firmware);
+            words.pair("-bios", firmware::resolve(firmware).unwrap_or_else(|| firmware.clone()));
         }
         // A triple fault ends QEMU rather than starting over without end.
         words.flag("-nodefaults").flag("-no-reboot");
+    }
+
+    /// The machine type, with what it lacks.
+    fn kind(&self) -> String {
+        let mut kind = match self.machine.kind {
+            Kind::Q35 | Kind::Bochs => "q35", // Bochs is refused above
+            Kind::Pc => "pc",
+            Kind::Microvm => "microvm",
+        }
+        .to_owned();
+        if self.machine.memory >= Memory::UNRESERVED {
+            kind += ",memory-backend=ram";
+        }
+        for (part, off) in [(Part::Hpet, ",hpet=off"), (Part::Pit, ",pit=off"), (Part::Acpi, ",acpi=off")] {
+            if !self.machine.has(part) {
+                kind += off;
+            }
+        }
+        kind
     }
 
     /// Under KVM the invariant TSC is shown only to guests that cannot migrate.
@@ -129,6 +151,8 @@ impl Setup<'_> {
     fn acceleration(&self, words: &mut Words) {
         match self.accel {
             Accel::Kvm => words.pair("-accel", "kvm"),
+            // So many threads on a few host CPUs would wait for each other more than they run.
+            Accel::Tcg if self.machine.smp > MOST_THREADS => words.pair("-accel", "tcg,thread=single"),
             Accel::Tcg => words.pair("-accel", "tcg,thread=multi"),
             // The real-time clock must follow virtual time too, or no two runs are the same.
             Accel::Icount => words
@@ -142,7 +166,12 @@ impl Setup<'_> {
         words.pair("-display", "none");
         let mut serial = OsString::from("file,id=serial,path=");
         serial.push(escaped(self.log));
-        words.pair("-chardev", serial).pair("-serial", "chardev:serial");
+        words.pair("-chardev", serial);
+        if self.machine.has(Part::Serial) {
+            words.pair("-serial", "chardev:serial");
+        } else {
+            words.pair("-device", "isa-debugcon,iobase=0xe9,chardev=serial");
+        }
         words.pair("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04");
         if let Some(tape) = self.tape {
             let mut console = OsString::from("file,id=tape,path=");
@@ -157,9 +186,13 @@ impl Setup<'_> {
                 words.pair("-kernel", image).pair("-append", options);
             }
             Medium::Disc(image) => {
-                let mut drive = OsString::from("media=cdrom,format=raw,readonly=on,file=");
+                let kind = if self.machine.stick { "if=none,id=stick" } else { "media=cdrom" };
+                let mut drive = OsString::from(format!("{kind},format=raw,readonly=on,file="));
                 drive.push(escaped(image));
                 words.pair("-drive", drive);
+                if self.machine.stick {
+                    words.pair("-device", "qemu-xhci").pair("-device", "usb-storage,drive=stick,bootindex=0");
+                }
             }
         }
     }
@@ -249,6 +282,12 @@ mod tests {
     }
 
     #[test]
+    fn very_many_cpus_take_turns() {
+        assert!(setup("--smp 64", Accel::Tcg, 10).unwrap().contains("thread=multi"));
+        assert!(setup("--smp 65", Accel::Tcg, 10).unwrap().contains("thread=single"));
+    }
+
+    #[test]
     fn kvm_shows_the_invariant_tsc_unless_a_model_is_named() {
         assert!(setup("", Accel::Kvm, 10).unwrap().contains("-cpu max,migratable=off -"));
         assert!(setup("--cpu qemu64", Accel::Kvm, 10).unwrap().contains("-cpu qemu64 -"));
@@ -259,6 +298,20 @@ mod tests {
         let line = setup("--memory 64G", Accel::Tcg, 10).unwrap();
         assert!(line.contains("-machine q35,memory-backend=ram -object memory-backend-ram"), "{line}");
         assert!(line.contains("size=65536M,reserve=off -m 65536M"), "{line}");
+    }
+
+    #[test]
+    fn what_a_machine_lacks_is_turned_off() {
+        let line = setup("--machine pc --without hpet,pit,acpi,serial", Accel::Tcg, 10).unwrap();
+        assert!(line.contains("-machine pc,hpet=off,pit=off,acpi=off -m"), "{line}");
+        assert!(line.contains("-device isa-debugcon,iobase=0xe9,chardev=serial"), "{line}");
+        assert!(!line.contains("-serial"), "{line}");
+    }
+
+    #[test]
+    fn the_topology_follows_the_number_of_cpus() {
+        let line = setup("--smp 3 --topology sockets=2,maxcpus=8", Accel::Tcg, 10).unwrap();
+        assert!(line.contains("-smp 3,sockets=2,maxcpus=8 -"), "{line}");
     }
 
     #[test]

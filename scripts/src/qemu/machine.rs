@@ -26,6 +26,10 @@ pub struct Machine {
     #[arg(long, value_name = "SIZE", default_value = "512M")]
     pub memory: Memory,
 
+    /// More about the CPUs, as QEMU's -smp takes it: sockets=2,cores=4,threads=2,maxcpus=16
+    #[arg(long, value_name = "LIST")]
+    pub topology: Option<String>,
+
     /// CPU model with features, as QEMU takes it: `max,-x2apic`; with Bochs one of its models
     #[arg(long, value_name = "MODEL", default_value = "max")]
     pub cpu: String,
@@ -33,6 +37,10 @@ pub struct Machine {
     /// Machine type
     #[arg(long = "machine", value_enum, default_value_t = Kind::Q35)]
     pub kind: Kind,
+
+    /// What the machine lacks; without a serial port the report goes to the debug console
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "LIST")]
+    pub without: Vec<Part>,
 
     /// Count instructions: one virtual nanosecond each, and runs repeat exactly
     #[arg(long)]
@@ -42,16 +50,38 @@ pub struct Machine {
     #[arg(long, value_enum)]
     boot: Option<Door>,
 
-    /// Firmware in place of the BIOS, such as OVMF.fd for UEFI
+    /// Firmware in place of the BIOS; `uefi`: the distribution's OVMF
     #[arg(long, value_name = "FILE")]
     pub firmware: Option<PathBuf>,
+
+    /// Plug the ISO image in as a USB stick, not as a CD
+    #[arg(long)]
+    pub stick: bool,
 
     /// QEMU to use, when not the first `qemu-system-x86_64` on the path
     #[arg(long, value_name = "PATH")]
     pub qemu: Option<PathBuf>,
 }
 
+/// Parts that a machine may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// The high-precision event timer
+    Hpet,
+    /// The 8254
+    Pit,
+    /// COM1
+    Serial,
+    /// The firmware's tables
+    Acpi,
+}
+
 impl Machine {
+    /// Whether the machine has this part.
+    pub fn has(&self, part: Part) -> bool {
+        !self.without.contains(&part)
+    }
+
     /// The way in that was asked for, or else the one that takes the least.
     pub fn door(&self) -> Door {
         let least = if self.kind == Kind::Bochs { Door::Grub } else { Door::Pvh };

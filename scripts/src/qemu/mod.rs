@@ -2,6 +2,7 @@
 
 pub mod accel;
 pub mod command;
+pub mod firmware;
 pub mod machine;
 mod memory;
 pub mod monitor;

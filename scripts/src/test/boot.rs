@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use super::case::{Case, Need};
+use super::case::Case;
 use super::step::{Report, Step};
 use super::{host, pattern};
 use crate::emulator::Emulator;
 use crate::guest;
 use crate::image::{self, Flavour};
-use crate::qemu::{Qemu, Version};
+use crate::qemu::Qemu;
 use crate::run::Run;
 use crate::{compare, place};
 
@@ -64,30 +64,10 @@ impl Bench {
         case.run.set_limine(self.limine.clone());
         case.run.machine.qemu.clone_from(&self.qemu);
         let qemu = Qemu::find(self.qemu.as_deref())?;
-        if let Some(why) = case.needs.iter().find_map(|&need| self.lacks(need, &qemu)) {
+        if let Some(why) = case.needs.iter().find_map(|need| need.lacks(&qemu, self.limine.is_some())) {
             return Ok(Report::skipped(why));
         }
         self.judge(&case, &Emulator::find(&case.run.machine)?, &host::log_file(name)?)
-    }
-
-    /// Why this host cannot have it, if it cannot.
-    fn lacks(&self, need: Need, qemu: &Qemu) -> Option<String> {
-        let without = |tool| which::which(tool).is_err();
-        match need {
-            Need::X2apic if qemu.version < Version::X2APIC => {
-                Some(format!("QEMU {} emulates no x2APIC: {} does", qemu.version, Version::X2APIC))
-            }
-            Need::Grub if ["grub-mkrescue", "xorriso", "mformat"].into_iter().any(without) => {
-                Some("no GRUB image tools: grub-mkrescue, xorriso and mformat".into())
-            }
-            Need::Limine if self.limine.is_none() => {
-                Some("no Limine files: `--limine DIR` names them".into())
-            }
-            Need::Bochs if without("bochs") => {
-                Some("no Bochs: the packages bochs, bochsbios, vgabios".into())
-            }
-            _ => None,
-        }
     }
 
     fn judge(&self, case: &Case, emulator: &Emulator, log: &Path) -> Result<Report> {

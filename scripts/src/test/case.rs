@@ -16,24 +16,12 @@
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 
+use super::need::Need;
 use crate::guest::Cue;
 use crate::run::Run;
 
 /// Boot tests emulate, wherever they run, and never for long.
 const DEFAULTS: &str = "run --accel tcg --timeout 150s --silence 60s";
-
-/// Something that not every host has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// A QEMU whose TCG has an x2APIC.
-    X2apic,
-    /// GRUB's image tools.
-    Grub,
-    /// Limine's files.
-    Limine,
-    /// Bochs, with its BIOS.
-    Bochs,
-}
 
 /// One boot test.
 #[derive(Debug)]
@@ -105,7 +93,7 @@ impl Directives {
         match word {
             "run" => self.run = Some(arguments(rest)?),
             "outcome" => self.outcome = Some(rest.to_owned()),
-            "needs" => self.needs.push(need(rest)?),
+            "needs" => self.needs.push(Need::parse(rest)?),
             "repeats" => self.repeats = Some(rest.parse().context("`#! repeats` takes per cent")?),
             "replays" => self.replays = Some(rest.parse().context("`#! replays` takes a number")?),
             "qmp" => self.cues.push(Cue::parse(rest)?),
@@ -115,20 +103,14 @@ impl Directives {
     }
 }
 
-fn arguments(line: &str) -> Result<Run> {
+/// Reads the arguments of a run, beside what holds for every boot test.
+///
+/// # Errors
+/// They are none.
+pub fn arguments(line: &str) -> Result<Run> {
     let words = shlex::split(line).context("unbalanced quotes")?;
     let defaults = DEFAULTS.split_whitespace().map(str::to_owned);
     Ok(Line::try_parse_from(defaults.chain(words))?.run)
-}
-
-fn need(word: &str) -> Result<Need> {
-    Ok(match word {
-        "x2apic" => Need::X2apic,
-        "grub" => Need::Grub,
-        "limine" => Need::Limine,
-        "bochs" => Need::Bochs,
-        _ => bail!("unknown need `{word}`"),
-    })
 }
 
 #[cfg(test)]

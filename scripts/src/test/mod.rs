@@ -4,8 +4,9 @@
 //! step has a limit of its own, and all of them share a budget: a hang costs its step, not the run.
 
 pub mod boot;
-mod case;
+pub mod case;
 pub mod host;
+pub mod need;
 mod pattern;
 mod sim;
 mod step;
