@@ -3,10 +3,12 @@
 //! How guards and per-CPU variables keep from being misused is `sched`'s [`primitives::PreemptGuard`] and
 //! [`primitives::PerCpu`].
 
-use arch::percpu;
-use sched::primitives::{self, Preemption};
+use arch::{interrupts, percpu};
+use sched::Reason;
+use sched::primitives::{self, Migration, Preemption};
 
 use crate::dispatch;
+use crate::local::Local;
 
 /// This machine's CPUs.
 #[derive(Debug)]
@@ -31,6 +33,36 @@ impl Preemption for Cpus {
 
 /// While it lives, the thread isn't switched away.
 pub type PreemptGuard = primitives::PreemptGuard<Cpus>;
+
+impl Migration for Cpus {
+    #[inline]
+    fn disable() {
+        interrupts::disable();
+        // SAFETY: interrupts are off, and this is the only reference.
+        unsafe { Local::here().cpu() }.hold();
+        interrupts::enable();
+    }
+
+    #[inline]
+    fn enable() {
+        interrupts::disable();
+        // SAFETY: as above.
+        let leaves = unsafe { Local::here().cpu() }.let_go();
+        interrupts::enable();
+        if leaves {
+            dispatch::reschedule(Reason::Yield);
+        }
+    }
+
+    #[inline]
+    fn cpu() -> usize {
+        percpu::index() as usize
+    }
+}
+
+/// While it lives, the thread stays on its CPU, but may be preempted and may block. From threads, with interrupts and preemption
+/// on.
+pub type MigrateGuard = primitives::MigrateGuard<Cpus>;
 
 /// A variable of which each CPU has its own. [`per_cpu!`](crate::per_cpu) declares one.
 pub type PerCpu<T> = primitives::PerCpu<T, { percpu::MAX_CPUS }>;

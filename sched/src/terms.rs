@@ -33,6 +33,9 @@ const RANKED: u32 = 1 << 30;
 
 const MARKS: u32 = CHANGED | RANKED;
 
+/// One hold on a CPU, in the word that counts them.
+const HOLD: u64 = 1 << 32;
+
 /// What a real-time task that runs weighs for those who look for a CPU with little to do: as 20 normal tasks, since a
 /// twentieth is what it leaves to the others if it never stops.
 const REAL_TIME_WEIGHT: u32 = 20 * NORMAL_WEIGHT;
@@ -54,6 +57,8 @@ pub struct Terms {
     wanted_weight: AtomicU64,
     /// The class that is wanted, likewise.
     wanted_class: AtomicU64,
+    /// The CPU that the task holds on to, plus one, below how often it does; 0 if it doesn't (owner).
+    held: Owned,
     /// Ranks that are lent to the task, a byte each; 0 is none.
     lent: AtomicU64,
 }
@@ -85,6 +90,7 @@ impl Terms {
             wanted_affinity: AtomicU64::new(0),
             wanted_weight: AtomicU64::new(0),
             wanted_class: AtomicU64::new(tagged(0, Class::Fair.to_word())),
+            held: Owned::new(0),
             lent: AtomicU64::new(0),
         }
     }
@@ -97,6 +103,7 @@ impl Terms {
         let class = spec.class.to_word();
         overwrite!(self.wanted_class, tagged(generation, class));
         overwrite!(self.lent, 0);
+        self.held.set(0);
         overwrite!(self.affinity, spec.affinity.to_word() | mark(class));
         self.apply(weight, class, spec.affinity);
     }
@@ -187,7 +194,7 @@ impl Terms {
         // Acquire pairs with the Release in `want`.
         self.affinity.fetch_and(!CHANGED, Ordering::Acquire);
         Wanted {
-            affinity: self.wanted_affinity.load(Ordering::Relaxed) as u32,
+            affinity: self.counting_affinity(),
             weight: self.wanted_weight.load(Ordering::Relaxed) as u32,
             class: self.coming_class().to_word(),
         }
@@ -201,10 +208,36 @@ impl Terms {
         self.apply(weight, class, Affinity::from_word(affinity));
     }
 
-    /// Takes over where the task is wanted to run, and leaves the mark for whoever takes over the rest: for a task that
-    /// comes from nowhere, so that no sum has it. The owner only. A wish that is just made may be missed.
+    /// The CPU that the task holds on to, or else where it's wanted to run. The owner only.
+    fn counting_affinity(&self) -> u32 {
+        match self.held.get() as u32 {
+            0 => self.wanted_affinity.load(Ordering::Relaxed) as u32,
+            held => Affinity::one(CpuId(held - 1)).to_word(),
+        }
+    }
+
+    /// Lets the task, which runs, hold on to the CPU that it runs on, once more. The owner only.
+    pub fn hold(&self, cpu: CpuId) {
+        let held = self.held.get();
+        self.held.set((held | u64::from(cpu.0 + 1)) + HOLD);
+        if held == 0 {
+            self.adopt_affinity();
+        }
+    }
+
+    /// Undoes one [`Terms::hold`]. The owner only, while the task runs.
+    pub fn let_go(&self) {
+        let held = self.held.get().saturating_sub(HOLD);
+        self.held.set(if held < HOLD { 0 } else { held });
+        if held < HOLD {
+            self.adopt_affinity();
+        }
+    }
+
+    /// Takes over where the task is to run, and leaves the mark for whoever takes over the rest: for a task that no run queue
+    /// has, so that no sum has it. The owner only. A wish that is just made may be missed.
     pub fn adopt_affinity(&self) {
-        let wanted = self.wanted_affinity.load(Ordering::Relaxed) as u32;
+        let wanted = self.counting_affinity();
         let keep_marks = |word: u32| Some(word & MARKS | wanted);
         let _ = self.affinity.fetch_update(Ordering::Relaxed, Ordering::Relaxed, keep_marks);
         let movable = u32::from(Affinity::from_word(wanted).is_movable());

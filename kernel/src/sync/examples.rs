@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use sched::{CpuId, Nanos};
+use sched::{Affinity, CpuId, Nanos};
 
 use super::mpsc::{self, TryRecvError};
 use super::rcu;
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::local::{Local, now};
 use crate::per_cpu;
-use crate::preempt::PreemptGuard;
+use crate::preempt::{MigrateGuard, PreemptGuard};
 use crate::thread::{self, Builder, JoinHandle, Timers};
 
 /// All of them, by name.
@@ -32,6 +32,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("channel", channel),
     ("rendezvous", rendezvous),
     ("percpu", percpu),
+    ("migrate", migrate),
     ("at_exit", at_exit),
     ("timers", timers),
     ("many timers", many_timers),
@@ -240,6 +241,22 @@ fn percpu() {
     let sum: u32 = HITS.iter().map(|hits| hits.load(Ordering::Relaxed)).sum();
     assert_eq!(sum % 4000, 0);
     // ANCHOR_END: percpu
+}
+
+fn migrate() {
+    // ANCHOR: migrate
+    let stay = MigrateGuard::new();
+    let here = stay.cpu();
+    // It may block as often as it likes, and be told to go: it stays.
+    let elsewhere = Affinity::one(CpuId(u32::from(here == 0)));
+    let there_is_one = thread::current().set_affinity(elsewhere).is_ok();
+    thread::sleep(MS);
+    assert_eq!(MigrateGuard::new().cpu(), here);
+    // Now it goes.
+    drop(stay);
+    assert_eq!(MigrateGuard::new().cpu() != here, there_is_one);
+    // ANCHOR_END: migrate
+    thread::current().set_affinity(Affinity::ANY).expect("some CPU is there");
 }
 
 fn at_exit() {

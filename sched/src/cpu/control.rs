@@ -45,6 +45,20 @@ impl Cpu<'_> {
         self.announce(id, true, now)
     }
 
+    /// Lets the running task hold on to this CPU, once more: it's as if it were pinned here, whatever is wished.
+    #[inline]
+    pub fn hold(&mut self) {
+        self.running.terms.hold(self.id);
+    }
+
+    /// Undoes one [`Cpu::hold`] of the running task. Answers whether it must leave: then reschedule.
+    #[inline]
+    #[must_use = "a task that must leave does so at the next decision"]
+    pub fn let_go(&mut self) -> bool {
+        self.running.terms.let_go();
+        !self.running.affinity().allows(self.id)
+    }
+
     /// Makes the task's owner look at its terms.
     fn announce(&mut self, id: TaskId, wished: bool, now: Nanos) -> WakeOutcome {
         let task = self.task(id.slot);

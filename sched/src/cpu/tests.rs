@@ -270,3 +270,42 @@ fn a_cpu_gives_nothing_to_itself_by_a_load_that_it_published_before() {
     here.balance(Nanos(1));
     assert_eq!((here.waiting(), shared.mailbox(CpuId(0)).posted(shared.tasks()).count()), (3, 0));
 }
+
+/// Catches: a hold that a wish overrides, or that a sleep ends; one of two that ends both; a last one that ends unnoticed.
+#[test]
+fn a_task_that_holds_on_to_its_cpu_stays_until_it_lets_go() {
+    let shared = Shared::new(2, 2, Config::default());
+    let [mut here, mut there] = [0, 1].map(|id| Cpu::new(&shared, CpuId(id), Nanos(0)));
+    there.enter_idle(Nanos(0));
+    let task = start(&mut here, 1, Affinity::ANY)[0];
+    here.hold();
+    here.hold();
+    assert!(!shared.task(task.index()).is_movable());
+    let outcome = here.set_affinity(task, Affinity::one(CpuId(1)), Nanos(1));
+    assert_eq!(outcome, WakeOutcome::Local { preempt: true });
+    assert_eq!(run(&mut here, 2, Reason::Preempt).0.next, Next::Stay);
+    let _ = run(&mut here, 3, Reason::Block);
+    assert!(matches!(there.wake_at_once(task, Nanos(4)), WakeOutcome::Kick(CpuId(0)) | WakeOutcome::Noticed));
+    let _ = run(&mut here, 5, Reason::Preempt);
+    assert_eq!(here.current(), task);
+    assert!(!here.let_go(), "it held twice");
+    assert!(here.let_go());
+    let _ = run(&mut here, 6, Reason::Yield);
+    assert!(here.is_idle());
+    assert_eq!(shared.mailbox(CpuId(1)).posted(shared.tasks()).count(), 1);
+}
+
+/// Catches: a slot whose next tenant still holds on to a CPU.
+#[test]
+fn the_next_tenant_holds_nothing() {
+    let shared = Shared::new(1, 1, Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let task = start(&mut cpu, 1, Affinity::ANY)[0];
+    cpu.hold();
+    let _ = run(&mut cpu, 1, Reason::Exit);
+    shared.release(task);
+    start(&mut cpu, 1, Affinity::ANY);
+    cpu.hold();
+    assert!(!cpu.let_go());
+    assert!(shared.task(task.index()).is_movable());
+}

@@ -63,6 +63,19 @@ impl<P: Preemption> PreemptGuard<P> {
     }
 }
 
+/// What a thread has that stays on its CPU as long as it has it.
+pub trait OnCpu {
+    /// That CPU.
+    fn cpu(&self) -> usize;
+}
+
+impl<P: Preemption> OnCpu for PreemptGuard<P> {
+    #[inline]
+    fn cpu(&self) -> usize {
+        P::cpu()
+    }
+}
+
 impl<P: Preemption> Default for PreemptGuard<P> {
     fn default() -> Self {
         Self::new()
@@ -134,7 +147,7 @@ impl<T, const N: usize> PerCpu<T, N> {
 
     /// This CPU's own.
     #[inline]
-    pub fn get<'a, P: Preemption>(&'a self, guard: &'a PreemptGuard<P>) -> &'a T {
+    pub fn get<'a>(&'a self, guard: &'a impl OnCpu) -> &'a T {
         &self.0[guard.cpu()]
     }
 

@@ -19,6 +19,7 @@ mod gate;
 mod guard;
 mod inheritance;
 mod list;
+mod migrate;
 mod mutex;
 mod once;
 mod queue;
@@ -36,7 +37,8 @@ pub use completion::Completion;
 pub use condvar::Condvar;
 #[cfg(all(test, loom))]
 pub(crate) use gate::Gate;
-pub use guard::{PerCpu, PreemptGuard, Preemption};
+pub use guard::{OnCpu, PerCpu, PreemptGuard, Preemption};
+pub use migrate::{MigrateGuard, Migration};
 pub use mutex::Mutex;
 pub use once::Once;
 pub use queue::WaitQueue;

@@ -82,6 +82,8 @@ pub enum Call {
         #[serde(skip)]
         now: Nanos,
     },
+    Hold,
+    LetGo,
     MayDoze {
         #[serde(skip)]
         now: Nanos,
@@ -101,6 +103,7 @@ pub enum Outcome {
     Arm(Arm),
     Kick(Option<CpuId>),
     Halt(bool),
+    Leaves(bool),
 }
 
 impl Call {
@@ -128,6 +131,8 @@ impl Call {
             Self::EndPoll => nothing(cpu.end_poll()),
             Self::MayHalt { now } => Outcome::Halt(cpu.may_halt(now)),
             Self::EndHalt { now } => nothing(cpu.end_halt(now)),
+            Self::Hold => nothing(cpu.hold()),
+            Self::LetGo => Outcome::Leaves(cpu.let_go()),
             Self::MayDoze { now } => Outcome::Halt(cpu.may_doze(now)),
         }
     }

@@ -126,6 +126,14 @@ impl<'a> Recorded<'a> {
         answer!(self.record(Call::MayHalt { now }), Halt)
     }
 
+    pub fn hold(&mut self) {
+        self.record(Call::Hold);
+    }
+
+    pub fn let_go(&mut self) -> bool {
+        answer!(self.record(Call::LetGo), Leaves)
+    }
+
     pub fn may_doze(&mut self, now: Nanos) -> bool {
         answer!(self.record(Call::MayDoze { now }), Halt)
     }

@@ -101,6 +101,8 @@ fn call(entry: &Entry) -> String {
         Call::EnterIdle { .. } => "enter idle".into(),
         Call::EndPoll => "end polling".into(),
         Call::MayHalt { .. } => "ask whether to halt".into(),
+        Call::Hold => "hold on to the CPU".into(),
+        Call::LetGo => "let go of the CPU".into(),
         Call::MayDoze { .. } => "ask whether to doze".into(),
         Call::EndHalt { .. } => "end a halt".into(),
     }
