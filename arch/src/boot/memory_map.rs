@@ -28,6 +28,13 @@ pub enum Kind {
     Reserved,
 }
 
+impl Kind {
+    /// Whether it's RAM that nobody uses, now or once the kernel runs on its own.
+    const fn is_free(self) -> bool {
+        matches!(self, Self::Usable | Self::LoaderReclaimable)
+    }
+}
+
 /// A stretch of physical memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Region {
@@ -77,8 +84,8 @@ impl MemoryMap {
 
     /// Adds a region as the loader reports it; empty ones and those beyond [`PHYSICAL_LIMIT`] are left out.
     ///
-    /// A region that does not fit any more is counted in [`MemoryMap::dropped`]. To lose usable RAM is
-    /// harmless, so anything else takes the place of a usable region.
+    /// A region that does not fit any more is counted in [`MemoryMap::dropped`]. To lose RAM that is or will be
+    /// free is harmless, so anything else takes the place of the last such region, at the end of the list.
     pub fn push(&mut self, base: u64, len: u64, kind: Kind) {
         let region = Region::between(base, base.saturating_add(len).min(PHYSICAL_LIMIT), kind);
         if region.len == 0 {
@@ -90,10 +97,12 @@ impl MemoryMap {
             return;
         }
         self.dropped += 1;
-        if kind != Kind::Usable
-            && let Some(victim) = self.regions.iter_mut().rfind(|r| r.kind == Kind::Usable)
+        if !kind.is_free()
+            && let Some(victim) = self.regions.iter().rposition(|r| r.kind.is_free())
         {
-            *victim = region;
+            // What is sorted stays so.
+            self.regions.copy_within(victim + 1.., victim);
+            self.regions[Self::CAPACITY - 1] = region;
         }
     }
 
@@ -134,7 +143,7 @@ impl MemoryMap {
     ///
     /// The highest, since what a careless BIOS forgets to reserve is at the bottom.
     pub fn low_page(&self) -> Option<u32> {
-        let free = |r: &&Region| matches!(r.kind, Kind::Usable | Kind::LoaderReclaimable);
+        let free = |r: &&Region| r.kind.is_free();
         let page_of = |r: &Region| {
             let page = (r.end().min(LOW_RAM_END) & !(PAGE - 1)).checked_sub(PAGE)?;
             (page >= r.base.max(PAGE)).then_some(page as u32)
@@ -186,6 +195,9 @@ mod tests {
         map
     }
 
+    const KINDS: [Kind; 5] =
+        [Kind::Usable, Kind::LoaderReclaimable, Kind::Acpi, Kind::Kernel, Kind::Reserved];
+
     fn flat(map: &MemoryMap) -> Vec<(u64, u64, Kind)> {
         map.regions().iter().map(|r| (r.base, r.len, r.kind)).collect()
     }
@@ -229,6 +241,19 @@ mod tests {
         (0..300).for_each(|i| map.push(i * 0x2000, 0x1000, Kind::Usable));
         map.push(0, 0x1000, Kind::Reserved);
         assert_eq!(map.dropped(), 45);
+        assert_eq!(map.normalise().regions()[0].kind, Kind::Reserved);
+    }
+
+    #[test]
+    fn overflowing_the_list_keeps_it_sorted_and_no_claim_is_lost() {
+        let mut map = MemoryMap::new();
+        (0..300).for_each(|i| map.push(i * 0x3000, 0x2000, KINDS[(i % 5) as usize]));
+        let clean = map.normalise();
+        assert!(clean.regions().windows(2).all(|pair| pair[0].end() <= pair[1].base));
+        // As many claims as fit, on RAM that is only free for now.
+        let mut map = MemoryMap::new();
+        (0..256).for_each(|i| map.push(i * 0x2000, 0x1000, Kind::LoaderReclaimable));
+        map.push(0, 0x1000, Kind::Reserved);
         assert_eq!(map.normalise().regions()[0].kind, Kind::Reserved);
     }
 

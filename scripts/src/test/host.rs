@@ -17,7 +17,7 @@ use crate::{mutants, place};
 const SHOWN_LINES: usize = 40;
 
 /// The crates with host tests.
-const TESTED: [&str; 4] = ["sched", "bench", "arch", "xtask"];
+const TESTED: [&str; 5] = ["sched", "bench", "arch", "fuzz", "xtask"];
 
 /// All of them, cheapest first.
 pub fn steps() -> Vec<Step> {
