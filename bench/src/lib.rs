@@ -21,6 +21,7 @@ pub mod os;
 pub mod probe;
 pub mod record;
 pub mod report;
+pub mod soak;
 pub mod stats;
 pub mod suite;
 pub mod units;

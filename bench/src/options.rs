@@ -41,6 +41,10 @@ pub struct Options {
     pub apic: ApicMode,
     /// How an idle CPU waits: `idle=`.
     pub idle: IdleMode,
+    /// How long to soak instead of running the suite, in ns: `soak=`.
+    pub soak: Option<u64>,
+    /// How often CPUs look after each other, in ns: `watchdog=`; `None`: never.
+    pub watchdog: Option<u64>,
     /// A fault to plant, for the boot tests: `plant=`.
     pub plant: Plant,
 }
@@ -97,6 +101,26 @@ pub enum Plant {
     DoubleFault,
     /// A machine check's vector.
     MachineCheck,
+    /// A panic while its own report is written, and so on.
+    PanicTwice,
+    /// A panic while all other CPUs print.
+    PanicNoisy,
+    /// A heap without room for a thread, for a while.
+    Heap,
+    /// A CPU that never comes back, beside others that do.
+    Stuck,
+    /// Interrupts between CPUs that never come, for a while.
+    LostKicks,
+    /// Interrupts that nobody expects, by the thousands.
+    Spurious,
+    /// A clock that jumps, forwards and back.
+    Clock,
+    /// A page that is both writable and executable.
+    WritableCode,
+    /// A write to code.
+    WriteCode,
+    /// A jump to data.
+    RunData,
 }
 
 impl Choice for PolicyKind {
@@ -126,6 +150,16 @@ impl Choice for Plant {
         ("hang", Self::Hang),
         ("double-fault", Self::DoubleFault),
         ("machine-check", Self::MachineCheck),
+        ("panic-twice", Self::PanicTwice),
+        ("panic-noisy", Self::PanicNoisy),
+        ("heap", Self::Heap),
+        ("stuck", Self::Stuck),
+        ("lost-kicks", Self::LostKicks),
+        ("spurious", Self::Spurious),
+        ("clock", Self::Clock),
+        ("writable-code", Self::WritableCode),
+        ("write-code", Self::WriteCode),
+        ("run-data", Self::RunData),
     ];
 }
 
@@ -139,6 +173,8 @@ impl Default for Options {
             timer: TimerMode::default(),
             apic: ApicMode::default(),
             idle: IdleMode::default(),
+            soak: None,
+            watchdog: None,
             plant: Plant::default(),
         }
     }
@@ -160,7 +196,13 @@ pub const KEYS: &[(&str, &str)] = &[
     ("timer", "auto, deadline, oneshot"),
     ("apic", "auto, x2apic, xapic"),
     ("idle", "halt, mwait"),
-    ("plant", "none, panic, fault, overflow, hang, double-fault, machine-check"),
+    ("soak", "a duration, such as 1800s"),
+    ("watchdog", "off, or a duration, such as 1s"),
+    (
+        "plant",
+        "none, panic, fault, overflow, hang, double-fault, machine-check, panic-twice, panic-noisy, heap, stuck, \
+         lost-kicks, spurious, clock, writable-code, write-code, run-data",
+    ),
 ];
 
 impl Options {
@@ -188,6 +230,8 @@ impl Options {
             "timer" => self.timer = Choice::parse(key, value)?,
             "apic" => self.apic = Choice::parse(key, value)?,
             "idle" => self.idle = Choice::parse(key, value)?,
+            "soak" => self.soak = Some(duration(key, value)?),
+            "watchdog" => self.watchdog = watchdog(value)?,
             "plant" => self.plant = Choice::parse(key, value)?,
             _ => {
                 let constant = self.constant(key, value)?;
@@ -228,7 +272,27 @@ impl fmt::Display for Options {
         write!(f, " sched.rt-runtime=100us sched.rt-period={}ns", rt_period.0)?;
         write!(f, " sched.rt-runtime={}ns sched.rr-slice={}ns", rt_runtime.0, rr_slice.0)?;
         write!(f, " timer={} apic={} idle={}", self.timer.name(), self.apic.name(), self.idle.name())?;
-        write!(f, " plant={}", self.plant.name())
+        write!(f, " plant={}", self.plant.name())?;
+        for (key, value) in [("soak", self.soak), ("watchdog", self.watchdog)] {
+            if let Some(ns) = value {
+                write!(f, " {key}={ns}ns")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `watchdog=`: from 10 ms, so that it finds faults and not delays, to a minute.
+fn watchdog(value: &str) -> Result<Option<u64>, Mistake> {
+    if value == "off" {
+        return Ok(None);
+    }
+    let ns = duration("watchdog", value)?;
+    let valid = || "watchdog must be off or from 10ms to 60s".into();
+    if (10_000_000..=60_000_000_000).contains(&ns) {
+        Ok(Some(ns))
+    } else {
+        Err(mistake::bad_value("watchdog", value, "out of range", valid()))
     }
 }
 

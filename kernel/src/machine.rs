@@ -12,7 +12,7 @@ use arch::{apic, clock, context, cpu, fault, memory, pic, timer};
 use bench::options::{ApicMode, Choice, Options, TimerMode};
 use bench::units::Plural;
 
-use crate::{idle, panic, println, start};
+use crate::{console, idle, panic, println, start};
 
 /// The share of RAM that the heap gets, and its bounds.
 const HEAP_SHARE: u64 = 8;
@@ -24,9 +24,10 @@ pub fn heap_bytes() -> usize {
     (memory::total_bytes() / HEAP_SHARE).clamp(HEAP_LEAST, HEAP_MOST) as usize
 }
 
-/// Makes fault reports name threads.
+/// Makes fault reports name threads, and begin on a line of their own.
 pub fn report_faults() {
     fault::set_thread_name_hook(panic::thread_name);
+    fault::set_settle_hook(console::settle);
 }
 
 /// Ends the run if the machine lacks something that boot can't do without.
@@ -82,6 +83,7 @@ pub fn init(acpi: &Acpi, options: &Options) -> clock::Source {
 pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &Started) {
     let features = cpu::features();
     let (method, bytes) = context::xstate::method();
+    let mappings = memory::audit().unwrap_or_else(|violation| panic!("{violation}"));
     println!("  boot      {}, command line \"{}\"", info.door.name(), info.command_line);
     println!("  cpu       {} x {}", started.online.len(), features.brand());
     println!("  topology  {}", Levels(start::topology(&started.online).counts()));
@@ -103,6 +105,7 @@ pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &S
         "  idle      {}",
         if idle::mwaits() { "polls, then waits by MWAIT" } else { "polls, then halts" }
     );
+    println!("  guards    {}; {mappings} mappings, none both writable and executable", cpu::protections());
     println!("  vectors   preempted threads keep {bytes} bytes by {method:?}");
     if let Some(problem) = acpi.problem {
         println!("  warning   {problem}");

@@ -29,6 +29,7 @@ mod states;
 mod suite;
 mod sync;
 mod thread;
+mod watchdog;
 
 use arch::boot::BootInfo;
 use arch::{acpi, cpu, interrupts, memory, serial};
@@ -61,6 +62,7 @@ fn main(info: &'static BootInfo) -> ! {
 
     // All CPUs, each with a scheduler.
     let started = start::processors(info, &acpi, options.cpus.unwrap_or(usize::MAX));
+    plant::grow_early(options.plant);
     machine::describe(info, &acpi, clock, &started);
     machine::check_cpus(&options, &started);
     facts::record(info, clock, options);

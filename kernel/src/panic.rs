@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use arch::exit::{self, Exit};
 use arch::fault::{self, Claim};
@@ -11,10 +12,16 @@ use crate::console::Raw;
 use crate::local::Local;
 use crate::thread::running_name;
 
+/// A panic inside of the report has been reported, too: a third has nothing to add, and formatting it may panic again.
+static TWICE: AtomicBool = AtomicBool::new(false);
+
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     let mut log = Raw;
     if fault::claim() == Claim::Again {
+        if TWICE.swap(true, Ordering::Relaxed) {
+            exit::qemu(Exit::Panicked)
+        }
         let _ = writeln!(log, "\nPANIC: another one while reporting: {}", info.message());
         exit::qemu(Exit::Panicked)
     }

@@ -1,6 +1,7 @@
 //! The first thread: what the command line asks for, then the end.
 
 use arch::exit::{self, Exit};
+use sched::Nanos;
 
 use crate::console::Log;
 use crate::facts;
@@ -8,6 +9,7 @@ use crate::os::Tacet;
 use crate::plant;
 use crate::record;
 use crate::thread::Builder;
+use crate::watchdog;
 
 /// The suite formats reports, so it has a larger stack than others.
 const STACK: usize = 256 << 10;
@@ -21,8 +23,15 @@ pub fn spawn() {
 
 fn run() {
     let options = facts::options();
+    if let Some(period) = options.watchdog {
+        watchdog::start(Nanos(period));
+    }
     plant::grow(options.plant);
-    let outcome = bench::run::<Tacet>(options, &mut Log);
+    let passed = match options.soak {
+        Some(time) => bench::soak::run::<Tacet>(options.seed, time, &mut Log),
+        None => bench::run::<Tacet>(options, &mut Log).failed == 0,
+    };
+    plant::harvest(options.plant);
     record::save();
-    exit::qemu(if outcome.failed == 0 { Exit::Passed } else { Exit::Failed })
+    exit::qemu(if passed { Exit::Passed } else { Exit::Failed })
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::{compare, gdb, image, interrupt, matrix, mutants, place, replay, run, sim, test};
+use crate::{compare, gdb, image, interrupt, matrix, mutants, place, replay, run, sim, soak, test};
 
 /// Exit status of a command that could not start: its arguments or its surroundings are wrong.
 pub const BAD_INPUT: u8 = 2;
@@ -36,6 +36,8 @@ enum Command {
     Sim(sim::Sim),
     /// Boot every kind of machine that an emulator can be, and make a table of it
     Matrix(matrix::Matrix),
+    /// Run random mixes of threads for minutes or hours, and pause the machine meanwhile
+    Soak(soak::Soak),
     /// Put faults into a copy of the tree, one at a time, and see which check catches each
     Mutants(mutants::Mutants),
 }
@@ -58,6 +60,7 @@ pub fn run() -> Result<u8> {
         Command::Replay(replay) => replay.execute(),
         Command::Sim(sim) => sim.execute(),
         Command::Matrix(matrix) => matrix.execute(),
+        Command::Soak(soak) => soak.execute(),
         Command::Mutants(mutants) => mutants.execute(),
     }
 }

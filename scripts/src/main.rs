@@ -24,6 +24,7 @@ mod results;
 mod run;
 mod screen;
 mod sim;
+mod soak;
 mod style;
 mod summary;
 mod test;

@@ -158,6 +158,11 @@ impl Run {
         })
     }
 
+    /// Gives it this long, unless the user said how long.
+    pub fn limit(&mut self, time: Duration) {
+        self.timeout.get_or_insert(time);
+    }
+
     /// Takes Limine's files from `directory`.
     pub fn set_limine(&mut self, directory: Option<PathBuf>) {
         self.loader.limine = directory;

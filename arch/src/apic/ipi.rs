@@ -91,6 +91,47 @@ fn send_nmi(command: u64) {
     }
 }
 
+/// Interrupts that go wrong on purpose, for tests of what becomes of them.
+pub mod plant {
+    use super::{ASSERT, KICKS, Ordering, command, send, vector};
+
+    /// A vector that is given to nobody, and counted.
+    const UNASSIGNED: u8 = 0x33;
+    /// One of those that share a counter.
+    const OTHER: u8 = 0x51;
+
+    /// A local APIC id that no CPU has, with room above it: in xAPIC mode all ones would be everyone.
+    const NO_APIC: u32 = 0xfe;
+
+    /// Loses all kicks of CPU `index`, which is up: they go to nobody.
+    pub fn lose_kicks(index: u32) {
+        KICKS[index as usize].store(command(NO_APIC, ASSERT | u32::from(vector::KICK)), Ordering::Relaxed);
+    }
+
+    /// Loses none any more.
+    pub fn deliver_kicks(index: u32) {
+        super::register(index, crate::percpu::apic_id(index as usize).unwrap_or(NO_APIC));
+    }
+
+    /// Sends CPU `index`, which is up, interrupts that nobody expects: one each of three kinds. Gives their number.
+    pub fn send_spurious(index: u32) -> u64 {
+        let destination = KICKS[index as usize].load(Ordering::Relaxed) & !u64::from(u32::MAX);
+        let vectors = [vector::SPURIOUS, UNASSIGNED, OTHER];
+        for vector in vectors {
+            send(destination | u64::from(ASSERT | u32::from(vector)));
+        }
+        vectors.len() as u64
+    }
+
+    /// How many of those CPU `index` took.
+    pub fn taken_spurious(index: u32) -> u64 {
+        [vector::SPURIOUS, UNASSIGNED, OTHER]
+            .map(|vector| crate::interrupts::count(index, vector))
+            .iter()
+            .sum()
+    }
+}
+
 /// CPUs that are up, this one included.
 pub(crate) fn online() -> usize {
     KICKS.iter().filter(|kick| kick.load(Ordering::Relaxed) != NOBODY).count()

@@ -10,7 +10,7 @@ pub(crate) mod registers;
 use crate::interrupts::vector;
 use crate::{cpu, memory, percpu};
 use core::sync::atomic::{AtomicU64, Ordering};
-pub use ipi::kick;
+pub use ipi::{kick, plant};
 pub(crate) use ipi::{nmi_others, online, others};
 use registers::Register;
 use x2apic::lapic::{LocalApic, LocalApicBuilder, TimerDivide, TimerMode, xapic_base};
@@ -148,6 +148,11 @@ pub fn id() -> u32 {
 #[inline(always)]
 pub(crate) fn end_of_interrupt() {
     registers::write(Register::END_OF_INTERRUPT, 0);
+}
+
+/// Whether this CPU's local APIC waits for the end of an interrupt of that vector.
+pub(crate) fn in_service(vector: u8) -> bool {
+    registers::read(Register::IN_SERVICE.plus(u32::from(vector) / 32)) & 1 << (vector % 32) != 0
 }
 
 /// Takes note of what the local APIC has to complain about.

@@ -15,6 +15,8 @@ impl Register {
     pub const TASK_PRIORITY: Self = Self(0x80);
     pub const END_OF_INTERRUPT: Self = Self(0xb0);
     pub const SPURIOUS: Self = Self(0xf0);
+    /// The first of eight, for 32 vectors each.
+    pub const IN_SERVICE: Self = Self(0x100);
     pub const ERROR_STATUS: Self = Self(0x280);
     pub const COMMAND: Self = Self(0x300);
     /// In memory only; in x2APIC mode the command register has 64 bits.
@@ -26,6 +28,11 @@ impl Register {
     pub const INITIAL_COUNT: Self = Self(0x380);
     pub const CURRENT_COUNT: Self = Self(0x390);
     pub const DIVIDE: Self = Self(0x3e0);
+
+    /// The `n`th register from here.
+    pub const fn plus(self, n: u32) -> Self {
+        Self(self.0 + n * 0x10)
+    }
 
     const fn msr(self) -> u32 {
         0x800 + self.0 / 16

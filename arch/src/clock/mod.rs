@@ -8,6 +8,8 @@
 
 #[cfg(all(feature = "freestanding", not(test)))]
 mod calibrate;
+#[cfg(all(feature = "freestanding", not(test)))]
+pub mod plant;
 mod rate;
 #[cfg(all(feature = "freestanding", not(test)))]
 mod reference;

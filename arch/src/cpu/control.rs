@@ -2,6 +2,7 @@
 
 use crate::context::xstate;
 use core::arch::asm;
+use core::fmt;
 use raw_cpuid::CpuId;
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags};
 use x86_64::registers::xcontrol::XCr0;
@@ -37,4 +38,26 @@ fn cr4_additions() -> Cr4Flags {
     flags.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, extended(raw_cpuid::ExtendedFeatures::has_smap));
     flags.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, extended(raw_cpuid::ExtendedFeatures::has_umip));
     flags
+}
+
+/// What of the protections against bugs of this kind is on, on this CPU: of ring 0 against itself, mostly.
+pub fn protections() -> impl fmt::Display {
+    Protections(Cr4::read())
+}
+
+struct Protections(Cr4Flags);
+
+impl fmt::Display for Protections {
+    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        out.write_str("WP NX")?;
+        let optional = [
+            ("SMEP", Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION),
+            ("SMAP", Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION),
+            ("UMIP", Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION),
+        ];
+        optional
+            .iter()
+            .filter(|(_, flag)| self.0.contains(*flag))
+            .try_for_each(|(name, _)| write!(out, " {name}"))
+    }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod area;
 mod control;
+pub use control::protections;
 pub mod features;
 pub mod monitor;
 

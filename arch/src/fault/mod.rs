@@ -55,6 +55,8 @@ static STOPPED: AtomicUsize = AtomicUsize::new(0);
 /// The kernel's `fn(&[u8])` and `fn() -> &'static str`, as pointers; null until set.
 static WRITER: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 static THREAD_NAME: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+/// The kernel's `fn()`.
+static SETTLE: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Where reports go; the serial log by default. The function may neither fault, allocate nor take a lock that a stopped CPU
 /// could hold.
@@ -65,6 +67,12 @@ pub fn set_writer(writer: fn(&[u8])) {
 /// How reports learn the running thread's name. Called in faults and NMIs, maybe before there are threads.
 pub fn set_thread_name_hook(name: fn() -> &'static str) {
     THREAD_NAME.store(name as *mut (), Ordering::Relaxed);
+}
+
+/// What the reporter does before it stops the other CPUs: it lets them end the line of the log that they may be writing,
+/// and keeps them from another. Called in faults; may not wait for long.
+pub fn set_settle_hook(settle: fn()) {
+    SETTLE.store(settle as *mut (), Ordering::Relaxed);
 }
 
 /// What [`claim`] says.
@@ -85,11 +93,20 @@ pub fn claim() -> Claim {
     let this = percpu::index();
     match REPORTER.compare_exchange(NOBODY, this, Ordering::Relaxed, Ordering::Relaxed) {
         Ok(_) => {
+            settle();
             stop_others();
             Claim::First
         }
         Err(other) if other == this => Claim::Again,
         Err(_) => stopped(),
+    }
+}
+
+fn settle() {
+    let hook = SETTLE.load(Ordering::Relaxed);
+    if !hook.is_null() {
+        // SAFETY: only `set_settle_hook` stores here, and only functions of this type.
+        unsafe { core::mem::transmute::<*mut (), fn()>(hook)() };
     }
 }
 
@@ -113,6 +130,12 @@ fn stopped() -> ! {
         STOPPED.fetch_add(1, Ordering::Relaxed);
     }
     exit::halt()
+}
+
+/// Where a CPU goes that finds out by itself that another one reports the end.
+pub fn await_stop() -> ! {
+    interrupts::disable();
+    stopped()
 }
 
 /// The report's output.
@@ -156,14 +179,18 @@ pub(crate) fn on_nmi(registers: &mut Registers) {
     }
 }
 
-/// An NMI may come between STI and HLT, and an interrupt right after it: the halt, which that interrupt was to end, would
-/// begin only then. So it's skipped, and who halts looks again, as after any interrupt.
+/// An NMI may come between STI and HLT or MWAIT, and an interrupt right after it: the wait, which that interrupt was to
+/// end, would begin only then. So it's skipped, and who waits looks again, as after any interrupt.
 fn leave_halt(registers: &mut Registers) {
-    const HLT: u8 = 0xf4;
-    let in_text = memory::image::text().contains(&registers.rip);
-    // SAFETY: code is mapped and readable, and nobody writes it.
-    if in_text && unsafe { *(registers.rip as *const u8) } == HLT {
-        registers.rip += 1;
+    const WAITS: [&[u8]; 2] = [&[0xf4], &[0x0f, 0x01, 0xc9]];
+    for wait in WAITS {
+        let next = registers.rip + wait.len() as u64;
+        let in_text = memory::image::text().contains(&registers.rip) && next <= memory::image::text().end;
+        // SAFETY: code is mapped and readable, and nobody writes it.
+        if in_text && unsafe { core::slice::from_raw_parts(registers.rip as *const u8, wait.len()) } == wait {
+            registers.rip = next;
+            return;
+        }
     }
 }
 

@@ -166,11 +166,9 @@ stub!(
     /// Vectors of 64 and above, which nobody sends.
     other, vector::OTHERS, on_unexpected);
 
-/// A spurious interrupt is not in service: nothing to signal, nothing to save. Flags come back with IRETQ.
-#[unsafe(naked)]
-pub(super) unsafe extern "C" fn spurious() -> ! {
-    naked_asm!("inc qword ptr gs:[{count}]", "iretq", count = const COUNTS + 8 * (vector::SPURIOUS as usize))
-}
+stub!(
+    /// What the local APIC took back.
+    spurious, vector::SPURIOUS, on_spurious);
 
 /// Stubs of a row of vectors that share a handler, each with its own counter.
 macro_rules! row {
@@ -219,6 +217,14 @@ extern "C" fn on_kick() {
 extern "C" fn on_apic_error() {
     apic::note_errors();
     apic::end_of_interrupt();
+}
+
+/// A spurious interrupt is not in service, and nothing may be signalled. One that somebody sent with this vector is, and
+/// would hold off all others for ever.
+extern "C" fn on_spurious() {
+    if apic::in_service(vector::SPURIOUS) {
+        apic::end_of_interrupt();
+    }
 }
 
 extern "C" fn on_legacy<const LINE: u8>() {

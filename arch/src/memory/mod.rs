@@ -15,6 +15,7 @@
 //! Everything here may be called from any CPU, takes a short lock with interrupts off, and so belongs
 //! neither in a scheduling path nor in a fault handler, except where a function says otherwise.
 
+mod audit;
 mod frames;
 pub mod image;
 mod space;
@@ -22,9 +23,10 @@ mod stack;
 mod walk;
 
 pub use self::{
+    audit::{Violation, audit},
     space::{
-        firmware_bytes, free_bytes, heap_region, init, map_device, page_table_root, start_up_tables,
-        total_bytes,
+        firmware_bytes, free_bytes, heap_region, init, map_device, page_table_root, plant_writable_code,
+        start_up_tables, total_bytes,
     },
     stack::Stack,
     walk::{is_guard, is_readable},

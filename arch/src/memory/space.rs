@@ -123,6 +123,21 @@ pub fn map_device(physical: u64, len: u64) -> *mut u8 {
     direct(physical)
 }
 
+/// Maps a page that can be written and executed, on purpose, for the test that [`super::audit`] finds it.
+///
+/// # Panics
+/// If no page is left.
+pub fn plant_writable_code() {
+    const WRITABLE_CODE: Flags = Flags::PRESENT.union(Flags::WRITABLE);
+    let page = with(|space| {
+        space.next_stack += 2 * PAGE;
+        let at = space.next_stack - PAGE;
+        let frame = space.take(PAGE)?;
+        space.map::<Size4KiB>(at, frame, WRITABLE_CODE)
+    });
+    page.expect("a page is left for the plant");
+}
+
 /// The bytes of a firmware table, which may lie in RAM or in memory that no map mentions.
 ///
 /// `None` if the range wraps, is out of reach, starts at 0, or no page is left for page tables. The
@@ -147,6 +162,12 @@ impl Space {
     pub(super) fn take(&mut self, bytes: u64) -> Result<u64, OutOfMemory> {
         let free = self.frames.free_bytes();
         self.frames.take(bytes).ok_or(OutOfMemory { wanted: bytes, free })
+    }
+
+    /// Refuses what can't be had, before a part of it is taken.
+    pub(super) fn check_room(&self, bytes: u64) -> Result<(), OutOfMemory> {
+        let free = self.frames.free_bytes();
+        if bytes <= free { Ok(()) } else { Err(OutOfMemory { wanted: bytes, free }) }
     }
 
     /// An empty page table's physical address.

@@ -19,10 +19,11 @@ impl Stack {
     /// Maps a new stack of at least `bytes`; its content is undefined.
     ///
     /// # Errors
-    /// If RAM is short. What was mapped until then is lost.
+    /// If RAM is short. What was mapped until then is lost, which is at most what page tables take.
     pub fn new(bytes: usize) -> Result<Self, OutOfMemory> {
         let pages = (bytes as u64).div_ceil(PAGE).max(1);
         with(|space| {
+            space.check_room(pages * PAGE)?;
             let bottom = space.next_stack + PAGE;
             let top = bottom + pages * PAGE;
             space.next_stack = top;

@@ -32,24 +32,38 @@ pub fn is_readable(address: u64, len: u64) -> bool {
     pages.all(|page| VirtAddr::try_new(page).is_ok() && is_mapped(page))
 }
 
+/// The entries of a page table, with their numbers.
+pub(super) fn entries(table: u64) -> impl Iterator<Item = (u64, u64)> {
+    (0..512).map(move |index| (index, entry(table, index)))
+}
+
+fn entry(table: u64, index: u64) -> u64 {
+    // SAFETY: callers pass page tables of ours, all of which are in the direct map. Another CPU may change the entry at the
+    // same time, which a volatile read of an aligned word survives.
+    unsafe { ((DIRECT_MAP + table + index * 8) as *const u64).read_volatile() }
+}
+
 /// Whether a page is present, by the tables that `init` built.
-fn is_mapped(address: u64) -> bool {
+pub(super) fn is_mapped(address: u64) -> bool {
+    physical(address).is_some()
+}
+
+/// Where an address leads, by the tables that `init` built.
+pub(super) fn physical(address: u64) -> Option<u64> {
     let mut table = page_table_root();
     if table == 0 {
-        return false;
+        return None;
     }
     for shift in [39, 30, 21, 12] {
-        let index = address >> shift & 511;
-        // SAFETY: `table` is one of our page tables, all of which are in the direct map. Another CPU may change the
-        // entry at the same time, which a volatile read of an aligned word survives.
-        let entry = unsafe { ((DIRECT_MAP + table + index * 8) as *const u64).read_volatile() };
+        let entry = entry(table, address >> shift & 511);
         if entry & PRESENT == 0 {
-            return false;
+            return None;
         }
-        if entry & LARGE != 0 {
-            return true;
+        if entry & LARGE != 0 || shift == 12 {
+            let offset = (1 << shift) - 1;
+            return Some(entry & ADDRESS & !offset | address & offset);
         }
         table = entry & ADDRESS;
     }
-    true
+    None
 }

@@ -114,6 +114,12 @@ pub fn disarm() {
     }
 }
 
+/// The clock's rate is another one: `to` instead of `from`.
+pub(crate) fn scale_by(from: u64, to: u64) {
+    let scaled = scale(&TICKS_PER_NS).times(from, to);
+    TICKS_PER_NS.store(scaled.value, Ordering::Relaxed);
+}
+
 /// The mode that [`init`] chose.
 pub fn mode() -> Mode {
     if MODE.load(Ordering::Relaxed) == Mode::Deadline as u8 { Mode::Deadline } else { Mode::Oneshot }

@@ -22,7 +22,8 @@ fn every_key_is_understood() {
     let options = parse(
         "suite=yield,share cpus=2 policy=round-robin seed=0xff sched.tau=0.5s sched.hysteresis=2500us \
          sched.penalty=0ns sched.poll=1us sched.rt-period=2s sched.rt-runtime=1.5s \
-         sched.rr-slice=20ms timer=oneshot apic=xapic idle=mwait plant=overflow",
+         sched.rr-slice=20ms timer=oneshot apic=xapic idle=mwait plant=overflow watchdog=1.5s \
+         soak=2s",
     );
     assert_eq!((options.cpus, options.seed), (Some(2), 255));
     let sched = Config {
@@ -40,6 +41,9 @@ fn every_key_is_understood() {
         (options.timer, options.apic, options.plant),
         (TimerMode::Oneshot, ApicMode::Xapic, Plant::Overflow)
     );
+    assert_eq!((options.watchdog, options.soak), (Some(1_500_000_000), Some(2_000_000_000)));
+    assert_eq!(parse("watchdog=1s watchdog=off").watchdog, None);
+    assert!(complaint("watchdog=1ms").contains("out of range"));
 }
 
 #[test]
@@ -63,7 +67,8 @@ fn a_mistake_names_the_word_what_is_valid_and_what_was_meant() {
     assert_eq!(
         complaint("polcy=decay"),
         "polcy=decay: there is no option \"polcy\". Valid: suite, cpus, policy, seed, sched.tau, sched.hysteresis, \
-         sched.penalty, sched.poll, sched.rt-runtime, sched.rt-period, sched.rr-slice, timer, apic, idle, plant. Did you mean policy=decay?"
+         sched.penalty, sched.poll, sched.rt-runtime, sched.rt-period, sched.rr-slice, timer, apic, idle, soak, \
+         watchdog, plant. Did you mean policy=decay?"
     );
     assert_eq!(
         complaint("policy=decoy"),
@@ -119,7 +124,7 @@ proptest! {
         tau in 1_000_000_u64..=10_000_000_000,
     ) {
         let sched = Config { tau: Nanos(tau), policy: PolicyKind::Priority, ..Config::default() };
-        let options = Options { cpus, seed, sched, ..Options::default() };
+        let options = Options { cpus, seed, sched, watchdog: Some(tau + 10_000_000), ..Options::default() };
         prop_assert_eq!(parse(&options.to_string()), options);
     }
 }

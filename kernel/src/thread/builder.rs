@@ -12,14 +12,19 @@ use super::join::Packet;
 use super::table::DEFAULT_STACK;
 use super::{JoinHandle, Thread};
 use crate::dispatch;
+use crate::heap;
 use crate::local::Local;
+
+/// Beside its closure and its result, what a thread takes of the heap, and as much again for whoever allocates at the same
+/// time.
+const SPARE: usize = 4 << 10;
 
 /// Why a thread could not be made. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SpawnError {
     /// Every slot of the thread table is taken.
     TableFull,
-    /// There is no memory for a stack.
+    /// There is no memory, for a stack or for what the kernel keeps of a thread.
     OutOfMemory,
     /// The CPU isn't there.
     UnknownCpu,
@@ -30,7 +35,7 @@ impl SpawnError {
     pub const fn text(self) -> &'static str {
         match self {
             Self::TableFull => "no free thread slot",
-            Self::OutOfMemory => "no memory for a stack",
+            Self::OutOfMemory => "no memory",
             Self::UnknownCpu => "no such CPU",
         }
     }
@@ -103,6 +108,9 @@ impl<'a> Builder<'a> {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
+        if !heap::has_room(SPARE + size_of::<F>() + size_of::<T>()) {
+            return Err(SpawnError::OutOfMemory);
+        }
         let (local, packet) = (Local::here(), Arc::new(Packet::new()));
         let result = packet.clone();
         let thread = self.make(local, Box::new(move || result.leave(body())))?;

@@ -6,7 +6,7 @@ mod join;
 pub mod table;
 mod timers;
 
-pub use builder::Builder;
+pub use builder::{Builder, SpawnError};
 pub use exit::at_exit;
 pub use join::JoinHandle;
 #[expect(unused_imports, reason = "programs use it; the suite happens not to use all")]

@@ -17,7 +17,7 @@ use anyhow::{Context, Result};
 
 pub use judge::Outcome;
 use judge::judge;
-pub use outside::{Cue, Outside};
+pub use outside::{Act, Cue, Outside};
 use tail::Tail;
 
 use crate::emulator::Emulator;

@@ -36,11 +36,17 @@ impl Act {
         Ok(Self::Execute(word.to_owned(), arguments.context("arguments are JSON")?))
     }
 
-    fn perform(&self, monitor: &mut Monitor) -> Result<()> {
+    /// How long it takes by itself.
+    pub fn time(&self) -> Option<Duration> {
+        if let Self::Wait(time) = self { Some(*time) } else { None }
+    }
+
+    /// Does it, and leaves QEMU's monitor, which talks to one at a time, to whoever comes next.
+    fn perform(&self, socket: &Path) -> Result<()> {
         match self {
             Self::Wait(time) => thread::sleep(*time),
             Self::Execute(command, arguments) => {
-                monitor.execute(command, arguments.as_ref())?;
+                Monitor::connect(socket)?.execute(command, arguments.as_ref())?;
             }
         }
         Ok(())
@@ -54,6 +60,8 @@ pub struct Cue {
     pub after: String,
     /// What is done then, one after the other.
     pub acts: Vec<Act>,
+    /// Whether the guest may end before all is done.
+    pub until_the_end: bool,
 }
 
 impl Cue {
@@ -67,12 +75,13 @@ impl Cue {
             .and_then(|rest| rest.split_once("': "))
             .context("a cue is like: after 'text': command; wait 1s; command")?;
         ensure!(!after.is_empty(), "a cue waits for some text");
-        Ok(Self { after: after.to_owned(), acts: acts.split(';').map(Act::parse).collect::<Result<_>>()? })
+        let acts = acts.split(';').map(Act::parse).collect::<Result<_>>()?;
+        Ok(Self { after: after.to_owned(), acts, until_the_end: false })
     }
 
     fn perform(&self, socket: &Path) -> Result<()> {
-        let mut monitor = Monitor::connect(socket)?;
-        self.acts.iter().try_for_each(|act| act.perform(&mut monitor))
+        let done = self.acts.iter().try_for_each(|act| act.perform(socket));
+        if self.until_the_end { Ok(()) } else { done }
     }
 }
 
@@ -98,7 +107,7 @@ impl Outside {
         let due: Vec<Cue> = due;
         if !due.is_empty() {
             let socket = self.socket.clone();
-            // One connection at a time, so one thread for all that this line cues.
+            // One after the other, so one thread for all that this line cues.
             self.performing.push(thread::spawn(move || due.iter().try_for_each(|cue| cue.perform(&socket))));
         }
     }

@@ -139,6 +139,8 @@ fn said(outcome: &Outcome) -> String {
         Outcome::Kick(Some(CpuId(target))) => format!("kick CPU {target}"),
         Outcome::Halt(true) => "halt".into(),
         Outcome::Halt(false) => "don't halt".into(),
+        Outcome::Leaves(true) => "leave".into(),
+        Outcome::Leaves(false) => "stay".into(),
     }
 }
 

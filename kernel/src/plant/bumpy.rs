@@ -1,0 +1,102 @@
+//! What a machine does to a kernel without breaking it: interrupts that nobody expects, others that never come, a clock that
+//! jumps. The run goes on.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use alloc::sync::Arc;
+
+use arch::apic::plant::{self, send_spurious, taken_spurious};
+use arch::clock;
+use sched::{CpuId, Nanos};
+
+use crate::local::{Local, now};
+use crate::thread::{Builder, park, sleep};
+use crate::{println, watchdog};
+
+/// Interrupts sent that nobody expects.
+static SENT: AtomicU64 = AtomicU64::new(0);
+
+/// Between three of them and the next: thousands a second.
+const PAUSE: Nanos = Nanos(200_000);
+
+/// The CPU that all this is done to.
+fn last_cpu() -> u32 {
+    Local::here().shared.cpus() as u32 - 1
+}
+
+/// Sends the last CPU interrupts for as long as the run lasts.
+pub fn bombard() {
+    let made = Builder::new("bombardier").pinned(CpuId(0)).spawn(|| {
+        loop {
+            SENT.fetch_add(send_spurious(last_cpu()), Ordering::Relaxed);
+            sleep(PAUSE);
+        }
+    });
+    drop(made.expect("there is room for a thread"));
+}
+
+/// Says how many came, and at what rate.
+pub fn count() {
+    let (sent, taken) = (SENT.load(Ordering::Relaxed), taken_spurious(last_cpu()));
+    let enough = taken > 1_000 && taken <= sent + 3;
+    assert!(enough, "{sent} interrupts that nobody expects were sent, and {taken} taken");
+    println!("planted    interrupts that nobody expects: thousands sent, survived and counted");
+}
+
+/// Loses all kicks of one CPU until the watchdog has noticed; a thread there must get every wake nevertheless.
+pub fn lose_kicks() {
+    const LEAST_ROUNDS: u64 = 5;
+    const MOST_ROUNDS: u64 = 30;
+    let done = Arc::new(AtomicU64::new(0));
+    let counter = done.clone();
+    let answerer = Builder::new("answerer").pinned(CpuId(last_cpu())).spawn(move || {
+        loop {
+            park();
+            // Release: pairs with the Acquire below.
+            counter.fetch_add(1, Ordering::Release);
+        }
+    });
+    let answerer = answerer.expect("there is room for a thread");
+    plant::lose_kicks(last_cpu());
+    let mut rounds = 0;
+    while rounds < LEAST_ROUNDS || (watchdog::lost_kicks() == 0 && rounds < MOST_ROUNDS) {
+        sleep(Nanos(1_000_000));
+        answerer.thread().unpark();
+        rounds += 1;
+        // Acquire: pairs with the Release above.
+        while done.load(Ordering::Acquire) < rounds {
+            sleep(Nanos(1_000_000));
+        }
+    }
+    plant::deliver_kicks(last_cpu());
+    assert!(watchdog::lost_kicks() > 0, "{rounds} kicks were lost, and no CPU noticed");
+    println!("planted    kicks were lost, and every wake came");
+}
+
+/// Makes the clock jump a second ahead and back again, while threads sleep and run.
+pub fn jump() {
+    const SECOND: u64 = 1_000_000_000;
+    let naps = Arc::new(AtomicU64::new(0));
+    let counter = naps.clone();
+    let napper = Builder::new("napper").spawn(move || {
+        loop {
+            sleep(Nanos(5_000_000));
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    drop(napper.expect("there is room for a thread"));
+    let ways: [(&str, fn()); 2] =
+        [("ahead", || clock::plant::jump_ahead(SECOND)), ("back", clock::plant::jump_back)];
+    for (way, jump) in ways {
+        let (naps_before, before) = (naps.load(Ordering::Relaxed), now());
+        jump();
+        let after = now();
+        // Asleep while the clock jumped, or about to sleep: either way it comes back.
+        while naps.load(Ordering::Relaxed) < naps_before + 10 {
+            sleep(Nanos(1_000_000));
+        }
+        let jumped = after.since(before).0.max(before.since(after).0);
+        assert!(jumped > SECOND / 2, "the clock jumped by {jumped} ns only");
+        println!("planted    the clock jumped {way}, and every sleeper came back");
+    }
+}
