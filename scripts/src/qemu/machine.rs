@@ -113,6 +113,17 @@ pub enum Door {
     Grub,
 }
 
+impl Door {
+    /// The loader's name, for files.
+    pub fn loader(self) -> &'static str {
+        match self {
+            Self::Pvh => "pvh",
+            Self::Limine => "limine",
+            Self::Grub => "grub",
+        }
+    }
+}
+
 fn cpus(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(0) => Err("a machine has at least one CPU".into()),

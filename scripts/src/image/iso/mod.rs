@@ -74,7 +74,10 @@ pub fn make(door: Door, loader: &Loader, kernel: &Path, options: &str) -> Result
         Door::Limine => limine::make(&tree, loader.limine.as_deref(), options)?,
         Door::Grub => grub::make(&tree, options)?,
     }
-    Ok(tree.image.clone())
+    // Made beside and moved: an emulator that still runs keeps the image that it started from.
+    let image = kernel.with_file_name(format!("tacet-{}.iso", door.loader()));
+    std::fs::rename(&tree.image, &image).with_context(|| format!("cannot write {}", image.display()))?;
+    Ok(image)
 }
 
 /// The directory that becomes the image.
@@ -85,10 +88,10 @@ struct Tree {
 
 impl Tree {
     fn new(kernel: &Path, door: Door) -> Result<Self> {
-        let name = format!("{door:?}").to_lowercase();
+        let name = door.loader();
         let home = kernel.parent().context("the kernel is in no directory")?;
         let root = home.join(format!("{name}-tree-{}", std::process::id()));
-        let image = home.join(format!("tacet-{name}.iso"));
+        let image = home.join(format!("tacet-{name}-{}.iso", std::process::id()));
         let tree = Self { root, image };
         tree.add(kernel, "boot/tacet")?;
         Ok(tree)
@@ -111,6 +114,7 @@ impl Drop for Tree {
     fn drop(&mut self) {
         // What stays behind is a few files under the build directory.
         let _ = std::fs::remove_dir_all(&self.root);
+        let _ = std::fs::remove_file(&self.image);
     }
 }
 
