@@ -46,11 +46,36 @@ pub fn cases(seed: u64) -> Vec<Case> {
         let threads = loops(&vec![1; count]).into_iter().chain([Plan::repeat(nap)]).collect();
         cases.push(shares(format!("balance/{count}+1"), 2, threads, 2));
     }
+    cases.push(reweighted());
+    cases.push(pinned());
     for case in &mut cases {
         case.seed = seed;
         scatter(case, &mut rng);
     }
     cases
+}
+
+/// Three equal loops on one CPU, one of which gives the others, as they wait, twice and four times its weight.
+fn reweighted() -> Case {
+    let weigh = |thread, times| Step::Weigh { thread: Some(thread), weight: times * sched::NORMAL_WEIGHT };
+    let threads = changed_by_the_first(loops(&[1; 3]), [weigh(1, 2), weigh(2, 4)]);
+    let case = shares("share/reweighted 1:1:1 made 1:2:4 on 1", 1, threads, 1);
+    Case { expected: [1.0, 2.0, 4.0].map(|part| part / 7.0).into(), ..case }
+}
+
+/// Four loops on two CPUs, one of which pins three to the first and one to the other, running or waiting.
+fn pinned() -> Case {
+    let pin = |thread, cpu| Step::Pin { thread: Some(thread), cpus: Cpus::One(cpu) };
+    let threads = changed_by_the_first(loops(&[1; 4]), [pin(1, 0), pin(2, 0), pin(3, 1), pin(0, 0)]);
+    let case = shares("balance/pinned 3 and 1 of 4 on 2", 2, threads, 2);
+    Case { expected: vec![1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 1.0], ..case }
+}
+
+/// The first of some loops does this once it has run for a while, before what it gets is watched.
+fn changed_by_the_first<const N: usize>(mut threads: Vec<Plan>, changes: [Step; N]) -> Vec<Plan> {
+    let begun = [Step::Run(Span::exactly(50 * MS))];
+    threads[0].steps = begun.into_iter().chain(changes).chain([Step::Loop]).collect();
+    threads
 }
 
 /// Loops of random weights on `cpus` CPUs, to find where shares stray.
