@@ -15,7 +15,7 @@ mod words;
 use core::fmt;
 
 pub use mistake::Mistake;
-pub(crate) use mistake::no_such_name;
+pub(crate) use mistake::{nearest, no_such_name};
 
 use sched::policy::PolicyKind;
 use sched::{Config, Nanos};
@@ -41,6 +41,8 @@ pub struct Options {
     pub apic: ApicMode,
     /// How an idle CPU waits: `idle=`.
     pub idle: IdleMode,
+    /// Whether the serial port takes commands: `console=`.
+    pub console: Switch,
     /// A fault to plant, for the boot tests: `plant=`.
     pub plant: Plant,
 }
@@ -77,6 +79,16 @@ pub enum IdleMode {
     Halt,
     /// By MWAIT, for a store or an interrupt; or no boot.
     Mwait,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Switch {
+    /// Off.
+    #[default]
+    Off,
+    /// On.
+    On,
 }
 
 /// `plant=`: what goes wrong on purpose once every CPU is up.
@@ -117,6 +129,10 @@ impl Choice for IdleMode {
     const NAMES: &'static [(&'static str, Self)] = &[("halt", Self::Halt), ("mwait", Self::Mwait)];
 }
 
+impl Choice for Switch {
+    const NAMES: &'static [(&'static str, Self)] = &[("off", Self::Off), ("on", Self::On)];
+}
+
 impl Choice for Plant {
     const NAMES: &'static [(&'static str, Self)] = &[
         ("none", Self::None),
@@ -139,6 +155,7 @@ impl Default for Options {
             timer: TimerMode::default(),
             apic: ApicMode::default(),
             idle: IdleMode::default(),
+            console: Switch::default(),
             plant: Plant::default(),
         }
     }
@@ -160,6 +177,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("timer", "auto, deadline, oneshot"),
     ("apic", "auto, x2apic, xapic"),
     ("idle", "halt, mwait"),
+    ("console", "off, on: with it no suite runs unless it's named"),
     ("plant", "none, panic, fault, overflow, hang, double-fault, machine-check"),
 ];
 
@@ -170,11 +188,16 @@ impl Options {
     /// At the first word that is not understood.
     pub fn parse(line: &str) -> Result<Self, Mistake> {
         let mut options = Self::default();
+        let mut names_suite = false;
         for word in words::words(line)? {
             let Some((key, value)) = word.split_once('=') else {
                 return Err(mistake::no_value(&word));
             };
             options.set(key, value)?;
+            names_suite |= key == "suite";
+        }
+        if options.console == Switch::On && !names_suite {
+            options.suite = Selection::none();
         }
         Ok(options)
     }
@@ -188,6 +211,7 @@ impl Options {
             "timer" => self.timer = Choice::parse(key, value)?,
             "apic" => self.apic = Choice::parse(key, value)?,
             "idle" => self.idle = Choice::parse(key, value)?,
+            "console" => self.console = Choice::parse(key, value)?,
             "plant" => self.plant = Choice::parse(key, value)?,
             _ => {
                 let constant = self.constant(key, value)?;
@@ -216,7 +240,10 @@ impl Options {
 /// The command line that gives these options, every key that differs from nothing spelled out.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "suite={}", self.suite)?;
+        write!(f, "console={}", self.console.name())?;
+        if !self.suite.is_empty() {
+            write!(f, " suite={}", self.suite)?;
+        }
         if let Some(cpus) = self.cpus {
             write!(f, " cpus={cpus}")?;
         }

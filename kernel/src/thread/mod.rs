@@ -3,10 +3,11 @@
 mod builder;
 mod exit;
 mod join;
+pub mod names;
 pub mod table;
 mod timers;
 
-pub use builder::Builder;
+pub use builder::{Builder, SpawnError};
 pub use exit::at_exit;
 pub use join::JoinHandle;
 #[expect(unused_imports, reason = "programs use it; the suite happens not to use all")]
@@ -124,7 +125,8 @@ impl Thread {
     }
 }
 
-fn usage_of(local: &Local, task: TaskId) -> Usage {
+/// What a task has had, or the one that has its slot now.
+pub fn usage_of(local: &Local, task: TaskId) -> Usage {
     let task = local.shared.task(task.index());
     Usage {
         cpu_time: task.meter.read(now()),
