@@ -1,8 +1,9 @@
-//! The serial log: COM1, polled, usable before anything else is set up and after everything broke.
+//! COM1: the log goes out by it, and what is typed comes in.
 //!
-//! Polled, because the log must work with interrupts off, in a fault, and because a serial interrupt would be noise
+//! The log is polled, usable before anything else is set up and after everything broke: because the log must work with interrupts off, in a fault, and because a serial interrupt would be noise
 //! in a kernel that counts its interrupts. Where there is no UART, bytes go to the debug console of Bochs and QEMU.
-//! Nothing here takes a lock: the caller serialises lines.
+//! Nothing here takes a lock: the caller serialises lines. Only what is received interrupts, and only if somebody asked for
+//! it ([`listen`]).
 
 use core::sync::atomic::{AtomicU8, Ordering};
 use x86_64::instructions::port::Port;
@@ -19,6 +20,14 @@ const MODEM_CONTROL: u16 = 4;
 const LINE_STATUS: u16 = 5;
 const SCRATCH: u16 = 7;
 
+/// Interrupt enable: when something was received.
+const RECEIVED: u8 = 1 << 0;
+/// Modem control: the UART's interrupt reaches the bus (a wiring of the PC, called OUT2).
+const INTERRUPT_OUT: u8 = 1 << 3;
+/// Modem control: terminal ready, request to send.
+const READY: u8 = 0b11;
+/// Line status: a byte has come in.
+const DATA_READY: u8 = 1 << 0;
 /// Line status: the transmitter takes more.
 const TRANSMITTER_EMPTY: u8 = 1 << 5;
 /// Line status: what the transmitter took is on the wire.
@@ -62,7 +71,7 @@ fn detect() -> u8 {
     write(COM1 + INTERRUPT_ENABLE, 0);
     write(COM1 + LINE_CONTROL, 0x03); // 8 bits, no parity, one stop bit
     write(COM1 + FIFO_CONTROL, 0x07); // on, and both emptied
-    write(COM1 + MODEM_CONTROL, 0x03); // terminal ready, request to send
+    write(COM1 + MODEM_CONTROL, READY);
     if read(FIFO_CONTROL) & FIFOS_ON == FIFOS_ON { FIFO_BYTES } else { 1 }
 }
 
@@ -100,6 +109,31 @@ fn send_burst(burst: &[u8]) {
     for &byte in burst {
         write(COM1 + DATA, byte);
     }
+}
+
+/// The ISA interrupt of COM1.
+pub const IRQ: usize = 4;
+
+/// Whether there is a UART. After [`init`].
+pub fn is_there() -> bool {
+    !matches!(BURST.load(Ordering::Relaxed), NO_UART | UNKNOWN)
+}
+
+/// Lets what is received interrupt, from now on, or again after [`stop_listening`]: also what has come in already. Any
+/// context; only if [`is_there`].
+pub fn listen() {
+    write(COM1 + MODEM_CONTROL, READY | INTERRUPT_OUT);
+    write(COM1 + INTERRUPT_ENABLE, RECEIVED);
+}
+
+/// What is received waits in the UART, and then in the sender. Any context.
+pub fn stop_listening() {
+    write(COM1 + INTERRUPT_ENABLE, 0);
+}
+
+/// Takes a byte that was received. One caller at a time.
+pub fn receive() -> Option<u8> {
+    (read(LINE_STATUS) & DATA_READY != 0).then(|| read(DATA))
 }
 
 /// [`core::fmt::Write`] on the serial log, with LF sent as CR LF. Not locked.

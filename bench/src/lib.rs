@@ -16,6 +16,7 @@ extern crate alloc;
 pub mod fairness;
 #[cfg(test)]
 mod host;
+pub mod monitor;
 pub mod options;
 pub mod os;
 pub mod probe;

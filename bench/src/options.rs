@@ -15,7 +15,7 @@ mod words;
 use core::fmt;
 
 pub use mistake::Mistake;
-pub(crate) use mistake::no_such_name;
+pub(crate) use mistake::{nearest, no_such_name};
 
 use sched::policy::PolicyKind;
 use sched::{Config, Nanos};
@@ -45,6 +45,8 @@ pub struct Options {
     pub soak: Option<u64>,
     /// How often CPUs look after each other, in ns: `watchdog=`; `None`: never.
     pub watchdog: Option<u64>,
+    /// Whether the serial port takes commands: `console=`.
+    pub console: Switch,
     /// A fault to plant, for the boot tests: `plant=`.
     pub plant: Plant,
 }
@@ -81,6 +83,16 @@ pub enum IdleMode {
     Halt,
     /// By MWAIT, for a store or an interrupt; or no boot.
     Mwait,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Switch {
+    /// Off.
+    #[default]
+    Off,
+    /// On.
+    On,
 }
 
 /// `plant=`: what goes wrong on purpose once every CPU is up.
@@ -141,6 +153,10 @@ impl Choice for IdleMode {
     const NAMES: &'static [(&'static str, Self)] = &[("halt", Self::Halt), ("mwait", Self::Mwait)];
 }
 
+impl Choice for Switch {
+    const NAMES: &'static [(&'static str, Self)] = &[("off", Self::Off), ("on", Self::On)];
+}
+
 impl Choice for Plant {
     const NAMES: &'static [(&'static str, Self)] = &[
         ("none", Self::None),
@@ -175,6 +191,7 @@ impl Default for Options {
             idle: IdleMode::default(),
             soak: None,
             watchdog: None,
+            console: Switch::default(),
             plant: Plant::default(),
         }
     }
@@ -198,6 +215,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("idle", "halt, mwait"),
     ("soak", "a duration, such as 1800s"),
     ("watchdog", "off, or a duration, such as 1s"),
+    ("console", "off, on: with it no suite runs unless it's named"),
     (
         "plant",
         "none, panic, fault, overflow, hang, double-fault, machine-check, panic-twice, panic-noisy, heap, stuck, \
@@ -212,11 +230,20 @@ impl Options {
     /// At the first word that is not understood.
     pub fn parse(line: &str) -> Result<Self, Mistake> {
         let mut options = Self::default();
+        let mut names_suite = false;
         for word in words::words(line)? {
             let Some((key, value)) = word.split_once('=') else {
                 return Err(mistake::no_value(&word));
             };
             options.set(key, value)?;
+            names_suite |= key == "suite";
+        }
+        if options.console == Switch::On && options.soak.is_some() {
+            let valid = "soak, or console=on".into();
+            return Err(mistake::bad_value("console", "on", "a soak takes no commands", valid));
+        }
+        if options.console == Switch::On && !names_suite {
+            options.suite = Selection::none();
         }
         Ok(options)
     }
@@ -232,6 +259,7 @@ impl Options {
             "idle" => self.idle = Choice::parse(key, value)?,
             "soak" => self.soak = Some(duration(key, value)?),
             "watchdog" => self.watchdog = watchdog(value)?,
+            "console" => self.console = Choice::parse(key, value)?,
             "plant" => self.plant = Choice::parse(key, value)?,
             _ => {
                 let constant = self.constant(key, value)?;
@@ -260,7 +288,10 @@ impl Options {
 /// The command line that gives these options, every key that differs from nothing spelled out.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "suite={}", self.suite)?;
+        write!(f, "console={}", self.console.name())?;
+        if !self.suite.is_empty() {
+            write!(f, " suite={}", self.suite)?;
+        }
         if let Some(cpus) = self.cpus {
             write!(f, " cpus={cpus}")?;
         }

@@ -4,14 +4,14 @@ use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use arch::percpu;
+use bench::monitor::Screen;
 use spin::Mutex;
 
 use crate::preempt::PreemptGuard;
 use crate::states;
 
-static LINE: Mutex<()> = Mutex::new(());
-/// Whether what was written last did not end its line.
-static UNFINISHED: AtomicBool = AtomicBool::new(false);
+/// The line that is being written: the log and the monitor share it.
+static LINE: Mutex<Screen> = Mutex::new(Screen::new());
 /// The end is being reported: nobody else begins a line.
 static ENDING: AtomicBool = AtomicBool::new(false);
 /// The CPU that is in the middle of a piece, or was last.
@@ -23,9 +23,6 @@ pub struct Raw;
 impl Write for Raw {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         arch::serial::write_bytes(text.as_bytes());
-        if !text.is_empty() {
-            UNFINISHED.store(!text.ends_with('\n'), Ordering::Relaxed);
-        }
         Ok(())
     }
 }
@@ -43,15 +40,28 @@ impl Write for Log {
 /// Writes `text` whole. Preemption is off meanwhile, so that a holder of the lock is never switched away; not
 /// for interrupt handlers.
 pub fn write(text: fmt::Arguments<'_>) {
+    on_screen(|screen| {
+        let _ = Pieces(|piece: &str| screen.log(piece, to_port)).write_fmt(text);
+    });
+}
+
+/// The same for the monitor. If something else was written since, `line` comes first: what it had of its line.
+pub fn monitor(line: &str, text: fmt::Arguments<'_>) {
+    on_screen(|screen| {
+        let _ = Pieces(|piece: &str| screen.monitor(line, piece, to_port)).write_fmt(text);
+    });
+}
+
+fn on_screen(print: impl FnOnce(&mut Screen)) {
     let _preemption = PreemptGuard::new();
-    let line = LINE.lock();
+    let mut screen = LINE.lock();
     if ENDING.load(Ordering::Relaxed) {
-        drop(line);
+        drop(screen);
         arch::fault::await_stop();
     }
     WRITER.store(percpu::index(), Ordering::Relaxed);
-    let _ = Raw.write_fmt(text);
-    drop(line);
+    print(&mut screen);
+    drop(screen);
     states::print_if_wanted();
 }
 
@@ -72,15 +82,24 @@ pub fn settle() {
 /// Lets `print` write whole lines, unless somebody is in the middle of one: then it answers `false` at once. Any context,
 /// an NMI's included.
 pub fn try_write(print: impl FnOnce(&mut dyn Write)) -> bool {
-    let line = LINE.try_lock();
-    let free = line.is_some();
-    if free {
-        if UNFINISHED.load(Ordering::Relaxed) {
-            let _ = Raw.write_str("\n");
-        }
-        print(&mut Raw);
+    let Some(mut screen) = LINE.try_lock() else { return false };
+    screen.leave_line(to_port);
+    print(&mut Raw);
+    true
+}
+
+/// A writer that hands each piece on.
+struct Pieces<F>(F);
+
+impl<F: FnMut(&str)> Write for Pieces<F> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        (self.0)(piece);
+        Ok(())
     }
-    free
+}
+
+fn to_port(text: &str) {
+    let _ = Raw.write_str(text);
 }
 
 /// Prints a line on the serial log.

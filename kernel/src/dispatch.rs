@@ -177,6 +177,16 @@ fn notice(task: TaskId) {
     follow(outcome);
 }
 
+/// Wakes a task. The last that an interrupt's handler does.
+pub fn wake_by_interrupt(task: TaskId) {
+    // SAFETY: interrupts are off in a handler, and this is the only reference.
+    let outcome = unsafe { Local::here().cpu() }.wake_by_interrupt(task, now());
+    if let WakeOutcome::Kick(CpuId(target)) = outcome {
+        apic::kick(target);
+    }
+    look_from_interrupt();
+}
+
 /// [`wake`] by a thread that holds a lock which the woken one is about to take: it isn't preempted at once, but
 /// has a few microseconds to release it.
 #[inline(never)]

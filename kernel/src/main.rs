@@ -17,6 +17,7 @@ mod idle;
 mod lateness;
 mod local;
 mod machine;
+mod monitor;
 mod os;
 mod panic;
 mod plant;
@@ -33,12 +34,18 @@ mod watchdog;
 
 use arch::boot::BootInfo;
 use arch::{acpi, cpu, interrupts, memory, serial};
+use bench::options::Switch;
 
 arch::entry!(main);
 
 /// Where a ns is an instruction, so that none is to spare.
-static EXACT: interrupts::Handlers =
-    interrupts::Handlers { timer: dispatch::on_timer, kick: dispatch::on_kick, nmi: states::on_nmi };
+static EXACT: interrupts::Handlers = interrupts::Handlers {
+    timer: dispatch::on_timer,
+    kick: dispatch::on_kick,
+    take_serial: monitor::take_input,
+    serial: monitor::wake,
+    nmi: states::on_nmi,
+};
 /// Everywhere else.
 static WATCHFUL: interrupts::Handlers = interrupts::Handlers { timer: lateness::on_timer, ..EXACT };
 
@@ -68,7 +75,10 @@ fn main(info: &'static BootInfo) -> ! {
     facts::record(info, clock, options);
     start::schedule(&started.online, config);
 
-    // The first thread runs the suite; this one becomes the first CPU's idle task.
-    suite::spawn();
+    // The first thread runs the suite, or what is typed; this one becomes the first CPU's idle task.
+    match facts::options().console {
+        Switch::Off => suite::spawn(),
+        Switch::On => monitor::spawn(&acpi),
+    }
     idle::run()
 }

@@ -75,8 +75,9 @@ mod tests {
     fn time_counts_only_while_running() {
         let meter = Meter::new();
         meter.start(Nanos(100));
-        assert_eq!(meter.read(Nanos(130)), Nanos(30));
+        assert_eq!((meter.read(Nanos(130)), meter.is_running()), (Nanos(30), true));
         meter.stop(Nanos(150));
+        assert!(!meter.is_running());
         assert_eq!(meter.read(Nanos(900)), Nanos(50));
         meter.start(Nanos(1_000));
         assert_eq!(meter.read(Nanos(1_001)), Nanos(51));

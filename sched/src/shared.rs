@@ -102,6 +102,12 @@ impl Shared {
         self.tasks[task.index()].state.release();
     }
 
+    /// The task that has a slot now, if one does.
+    pub fn tenant(&self, slot: usize) -> Option<TaskId> {
+        let task = TaskId { slot: slot as u32, generation: self.tasks[slot].state.generation() };
+        self.is_alive(task).then_some(task)
+    }
+
     /// Whether the task exists still.
     pub fn is_alive(&self, task: TaskId) -> bool {
         self.tasks[task.index()].state.is_alive(task.generation)

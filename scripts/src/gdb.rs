@@ -58,6 +58,7 @@ impl Gdb {
             accel: Accel::choose(self.machine.accel, self.machine.icount, accel::kvm())?,
             medium: &Medium::Kernel { image: kernel.to_owned(), options: self.options.join(" ") },
             log,
+            input: false,
             tape: None,
             monitor: None,
             debugger: Some(&Debugger { address }),

@@ -22,6 +22,11 @@ pub fn watch() -> Result<()> {
     .context("cannot watch for Ctrl-C")
 }
 
+/// Asks to stop, as Ctrl-C does.
+pub fn ask() {
+    ASKED.store(true, Ordering::Relaxed);
+}
+
 /// Whether the user asked to stop.
 pub fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)

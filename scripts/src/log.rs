@@ -3,11 +3,14 @@
 //! The protocol: a banner `Tacet <version> …`, then lines for people, `@tacet {…}` records, and, where the guest
 //! gives up, a line that starts with `PANIC:`, `FAULT:` or `BAD INPUT:`. The last record is `end`.
 
+use bench::monitor;
 use bench::record::{self, Body, End, Env, Record, Verdict};
 
 /// What one line is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Line {
+    /// What there is of a line that isn't complete yet. Only where somebody types.
+    Begun(String),
     /// For people.
     Text(String),
     /// For programs.
@@ -49,7 +52,7 @@ impl Line {
         match self {
             Self::Text(text) | Self::Stop(_, text) => text,
             Self::Garbled { line, .. } => line,
-            Self::Record(_) => "",
+            Self::Begun(_) | Self::Record(_) => "",
         }
     }
 
@@ -73,6 +76,8 @@ impl Line {
 /// Everything that a guest printed so far.
 #[derive(Debug, Default)]
 pub struct Transcript {
+    /// Whether the guest takes commands: then its log goes on after a suite's closing record, up to the session's own.
+    pub is_session: bool,
     partial: Vec<u8>,
     /// Every line, as it came.
     pub raw: Vec<String>,
@@ -85,6 +90,11 @@ pub struct Transcript {
 }
 
 impl Transcript {
+    /// Of a guest that takes commands, or not.
+    pub fn new(is_session: bool) -> Self {
+        Self { is_session, ..Self::default() }
+    }
+
     /// Takes more output and returns the lines that it completed.
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<Line> {
         self.partial.extend_from_slice(bytes);
@@ -111,9 +121,20 @@ impl Transcript {
             Line::Stop(stop, line) if self.stop.is_none() => {
                 self.stop = Some((*stop, line.clone()));
             }
-            Line::Text(_) | Line::Stop(..) => {}
+            Line::Begun(_) | Line::Text(_) | Line::Stop(..) => {}
         }
         read
+    }
+
+    /// What there is of the last line.
+    pub fn begun(&self) -> String {
+        String::from_utf8_lossy(&self.partial).into_owned()
+    }
+
+    /// How often the guest has asked for a command.
+    pub fn prompts(&self) -> usize {
+        let lines = self.raw.iter().map(String::as_bytes).chain([&self.partial[..]]);
+        lines.filter(|line| line.starts_with(monitor::PROMPT.as_bytes())).count()
     }
 
     /// Whether nothing at all was printed.
@@ -128,7 +149,10 @@ impl Transcript {
 
     /// The closing record.
     pub fn end(&self) -> Option<End> {
-        self.bodies().find_map(|(_, body)| if let Body::End(end) = body { Some(*end) } else { None })
+        self.bodies().find_map(|(name, body)| match body {
+            Body::End(end) if !self.is_session || name == monitor::NAME => Some(*end),
+            _ => None,
+        })
     }
 
     /// The record of the machine and its settings.
@@ -196,6 +220,16 @@ mod tests {
     fn a_mark_counts_only_at_the_start_of_a_line() {
         let log = transcript("no PANIC: here\n the end of @tacet {}\n");
         assert!(log.stop.is_none() && log.records.is_empty() && log.garbled.is_empty());
+    }
+
+    #[test]
+    fn a_session_goes_on_after_a_suite() {
+        let end = |name: &str| record::line(&Record::new(name, Body::End(End { passed: 1, failed: 0 })));
+        let mut log = Transcript::new(true);
+        log.feed(format!("tacet> suite yield\n{}\ntacet> ", end("yield")).as_bytes());
+        assert!(!log.is_over() && log.prompts() == 2 && log.begun() == "tacet> ");
+        log.feed(format!("quit\n{}\n", end("console")).as_bytes());
+        assert!(log.is_over() && log.prompts() == 2);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod emulator;
 mod gdb;
 mod guest;
 mod image;
+mod input;
 mod interrupt;
 mod log;
 mod matrix;

@@ -7,12 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use anstream::eprintln;
 use anyhow::{Result, bail, ensure};
+use bench::options::{Options, Switch};
 use clap::Args;
 
 use crate::bochs::Bochs;
 use crate::emulator::Emulator;
 use crate::guest::{self, Cue, Limits, Outside, Report};
 use crate::image::{self, Flavour, Source, iso};
+use crate::input::{self, Typist};
 use crate::log::Line;
 use crate::qemu::command::{Debugger, Medium, Setup};
 use crate::qemu::machine::Kind;
@@ -34,6 +36,7 @@ Examples:
   scripts/run                                 the quick suite on 4 CPUs
   scripts/run --smp 2 -- suite=share          every fairness row on 2 CPUs
   scripts/run --icount -- suite=cost          costs in exact guest instructions
+  scripts/run -- console=on                   type commands: help lists them, quit or Ctrl-] ends
   scripts/run --json results.json             keep the records for `cargo xtask compare`
   scripts/run --record=run.tape               keep every decision for `cargo xtask replay`")]
 pub struct Run {
@@ -74,6 +77,9 @@ pub struct Run {
     /// What is done to the guest from outside; boot tests say it
     #[arg(skip)]
     pub cues: Vec<Cue>,
+    /// What a boot test types.
+    #[arg(skip)]
+    pub script: Option<Vec<String>>,
 
     /// Boot options for the kernel, such as suite=share cpus=2
     #[arg(value_name = "KEY=VALUE")]
@@ -88,7 +94,7 @@ impl Run {
         let kernel = self.kernel()?;
         let log = self.log()?;
         self.invite_gdb(&kernel);
-        let mut screen = Screen::new();
+        let mut screen = if self.has_console() { Screen::of_session() } else { Screen::new() };
         let report = self.boot(&emulator, &kernel, &log, &mut |line| screen.line(line));
         screen.finish();
         let report = report?;
@@ -120,7 +126,8 @@ impl Run {
             Emulator::Bochs(bochs) => self.bochs_command(bochs, kernel, log)?,
         };
         let outside = Outside::new(monitor.path(), &self.cues);
-        guest::watch(emulator, command, log.to_owned(), self.limits(), outside, each)
+        let typist = self.has_console().then(|| self.script.clone().map_or(Typist::User, Typist::Script));
+        guest::watch(emulator, command, log.to_owned(), typist, self.limits(), outside, each)
     }
 
     fn qemu_command(&self, qemu: &Qemu, kernel: &Path, log: &Path, monitor: &Socket) -> Result<Command> {
@@ -133,6 +140,7 @@ impl Run {
             accel: self.accel()?,
             medium: &medium,
             log,
+            input: self.has_console(),
             tape: tape.as_deref(),
             monitor: Some(monitor.path()),
             debugger: debugger.as_ref(),
@@ -143,11 +151,18 @@ impl Run {
     fn bochs_command(&self, bochs: &Bochs, kernel: &Path, log: &Path) -> Result<Command> {
         ensure!(!self.gdb, "--gdb is QEMU's: Bochs has a debugger of its own");
         ensure!(self.cues.is_empty(), "Bochs has no monitor to do anything from outside");
+        ensure!(!self.has_console(), "console=on is QEMU's: nothing is typed to Bochs");
         ensure!(!self.records(), "--record is QEMU's: Bochs has no debug console to keep");
         match self.medium(kernel)? {
             Medium::Disc(disc) => bochs.command(&self.machine, &disc, log),
             Medium::Kernel { .. } => bail!("Bochs boots from a disc: --boot grub or --boot limine"),
         }
+    }
+
+    /// Whether the guest takes commands. An option that it won't understand is for it to complain about.
+    pub fn has_console(&self) -> bool {
+        let options = Options::parse(&self.options.join(" "));
+        options.is_ok_and(|options| options.console == Switch::On)
     }
 
     /// How the machine is emulated, and by what.
@@ -202,9 +217,11 @@ impl Run {
 
     fn limits(&self) -> Limits {
         let (total, silence) = if self.machine.icount { (3600, 600) } else { (600, 90) };
+        // Who types takes his time.
+        let awaits_user = self.has_console() && self.script.is_none() && input::is_typed();
         let limit = |asked: Option<Duration>, default| {
             let limit = asked.unwrap_or(Duration::from_secs(default));
-            (!limit.is_zero() && !self.gdb).then_some(limit)
+            (!limit.is_zero() && !self.gdb && (asked.is_some() || !awaits_user)).then_some(limit)
         };
         Limits { total: limit(self.timeout, total), silence: limit(self.silence, silence) }
     }

@@ -1,8 +1,9 @@
 //! What the user sees while a guest works: its lines as they come, and what it is doing below them.
 
+use std::io::Write;
 use std::time::Duration;
 
-use anstream::{eprintln, println};
+use anstream::{eprintln, print, println};
 use bench::record::{Body, Record};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -21,32 +22,55 @@ pub fn spinner(message: impl Into<std::borrow::Cow<'static, str>>) -> ProgressBa
 /// Shows one run.
 pub struct Screen {
     bar: ProgressBar,
+    /// Of a line that isn't complete, so much is on the screen.
+    shown: usize,
     progress: Progress,
 }
 
 impl Screen {
     /// Starts with the time until the first line.
     pub fn new() -> Self {
-        Self { bar: spinner("starting"), progress: Progress::default() }
+        Self { bar: spinner("starting"), shown: 0, progress: Progress::default() }
+    }
+
+    /// The same for a guest that takes commands: nothing stands below its last line.
+    pub fn of_session() -> Self {
+        Self { bar: ProgressBar::hidden(), ..Self::new() }
     }
 
     /// Shows a line of the guest; records only move the progress.
     pub fn line(&mut self, line: &Line) {
         match line {
-            Line::Text(text) => self.bar.suspend(|| println!("{text}")),
+            Line::Begun(text) => return self.begun(text),
+            Line::Text(text) => self.bar.suspend(|| println!("{}", rest(text, self.shown))),
             Line::Stop(_, text) => self.bar.suspend(|| println!("{}", paint(BAD, text))),
             Line::Garbled { line, why } => {
                 self.bar.suspend(|| eprintln!("{} {line}", paint(BAD, format!("garbled, {why}:"))));
             }
             Line::Record(record) => self.progress.note(record),
         }
+        self.shown = 0;
         self.bar.set_message(self.progress.message());
+    }
+
+    /// Shows what is new of a line that isn't complete, unless it may become a record.
+    fn begun(&mut self, text: &str) {
+        if !text.starts_with('@') {
+            print!("{}", rest(text, self.shown));
+            let _ = std::io::stdout().flush();
+            self.shown = text.len();
+        }
     }
 
     /// Takes the spinner away.
     pub fn finish(self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// What follows the part that is shown. All of it, where that part was read as other letters.
+fn rest(text: &str, shown: usize) -> &str {
+    text.get(shown..).unwrap_or(text)
 }
 
 /// How far the guest is.

@@ -119,6 +119,25 @@ fn boot_options_and_the_machine_reach_the_emulator() {
 }
 
 #[test]
+fn what_is_piped_in_reaches_a_guest_that_asks_and_then_its_end_does() {
+    let script = r#"sleep 0.3
+printf 'tacet> ' >> "$log"
+read first; read second; end=$(head -c 2 | od -An -tx1)
+say "got $first, $second,$end"
+record '"name":"console","kind":"end","passed":0,"failed":0'
+exit 33"#;
+    let lab = guest(script);
+    std::fs::write(lab.path("typed"), "top\nquit\n").unwrap();
+    let needed =
+        ["run", "--qemu", "./qemu", "--kernel", "kernel", "--log", "log", "--accel", "tcg", "console=on"];
+    let typed = std::fs::File::open(lab.path("typed")).unwrap();
+    let status = lab.command(&needed).stdin(typed).status().unwrap();
+    let output = lab.read("output");
+    assert_eq!(status.code(), Some(0), "{output}");
+    assert!(output.contains("tacet> got top, quit, 0d 04"), "{output}");
+}
+
+#[test]
 fn bad_surroundings_are_one_clear_message() {
     let lab = guest("exit 33");
     lab.run(&["--smp", "0"]).expect(2, &["at least one CPU"]);

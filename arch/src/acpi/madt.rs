@@ -25,6 +25,7 @@ const fn least_bytes(kind: u8) -> u8 {
     match kind {
         0 => 8,
         1 | 5 => 12,
+        2 => 10,
         9 => 16,
         _ => 2,
     }

@@ -37,6 +37,17 @@ pub struct IoApic {
     pub first_interrupt: u32,
 }
 
+/// How one of the 16 interrupts of the ISA bus reaches the I/O APICs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IsaLine {
+    /// The global system interrupt: the input, counted through all I/O APICs.
+    pub interrupt: u32,
+    /// Whether the line is active low; high is what the bus has.
+    pub is_active_low: bool,
+    /// Whether it asks as long as it's active; by its edge is what the bus has.
+    pub is_level: bool,
+}
+
 /// Where the ACPI power-management timer's counter is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PmTimerRegister {
@@ -66,6 +77,8 @@ pub struct Acpi {
     pub lapic_phys: u64,
     /// The I/O APICs.
     pub io_apics: ArrayVec<IoApic, 64>,
+    /// The ISA interrupts, by number: each at the input of its number, unless the firmware says otherwise.
+    pub isa: [IsaLine; 16],
     /// Whether a pair of 8259s exists beside the APICs. True without a MADT.
     pub has_8259: bool,
     /// Physical address of the HPET's registers.
@@ -104,6 +117,11 @@ impl Default for Acpi {
             cpus_ignored: 0,
             lapic_phys: DEFAULT_LOCAL_APIC,
             io_apics: ArrayVec::new(),
+            isa: core::array::from_fn(|irq| IsaLine {
+                interrupt: irq as u32,
+                is_active_low: false,
+                is_level: false,
+            }),
             has_8259: true,
             hpet: None,
             pm_timer: None,
@@ -161,6 +179,9 @@ impl Acpi {
                 MadtEntry::IoApic(io) => {
                     self.add_io_apic(u64::from(io.io_apic_address), io.global_system_interrupt_base);
                 }
+                MadtEntry::InterruptSourceOverride(line) => {
+                    self.move_isa(line.irq, line.global_system_interrupt, line.flags);
+                }
                 MadtEntry::LocalApicAddressOverride(entry) => self.lapic_phys = entry.local_apic_address,
                 _ => {}
             }
@@ -180,6 +201,14 @@ impl Acpi {
         }
     }
 
+    /// An ISA interrupt that isn't where, or not as, the bus has it. Of one that there is no such line for, nothing is kept.
+    fn move_isa(&mut self, irq: u8, interrupt: u32, flags: u16) {
+        if let Some(line) = self.isa.get_mut(usize::from(irq)) {
+            let (is_active_low, is_level) = (flags & POLARITY == ACTIVE_LOW, flags & TRIGGER == LEVEL);
+            *line = IsaLine { interrupt, is_active_low, is_level };
+        }
+    }
+
     fn add_io_apic(&mut self, physical: u64, first_interrupt: u32) {
         if physical != 0 {
             // More than there is room for would stay as the firmware left them: masked.
@@ -187,6 +216,12 @@ impl Acpi {
         }
     }
 }
+
+/// What an override's flags say: polarity in the lowest two bits, trigger in the next two (ACPI 6.5, table 5.26).
+const POLARITY: u16 = 0b0011;
+const ACTIVE_LOW: u16 = 0b0011;
+const TRIGGER: u16 = 0b1100;
+const LEVEL: u16 = 0b1100;
 
 /// The HPET's table, looked at as bytes, since the crate's type asserts what it should check.
 #[repr(transparent)]

@@ -82,6 +82,23 @@ fn reads_well_formed_tables() {
     assert_eq!((found.has_8259, found.problem), (true, None));
 }
 
+fn isa_override(irq: u8, interrupt: u32, flags: u16) -> Vec<u8> {
+    [&[2, 10, 0, irq][..], &interrupt.to_le_bytes(), &flags.to_le_bytes()].concat()
+}
+
+#[test]
+fn isa_interrupts_are_where_the_firmware_says() {
+    let entries = [isa_override(0, 2, 0), isa_override(4, 36, 0b1111), isa_override(9, 9, 0b1101)].concat();
+    let found = Firmware::new(&entries).parse(Some(RSDP));
+    let line = |interrupt, is_active_low, is_level| IsaLine { interrupt, is_active_low, is_level };
+    assert_eq!(found.isa[0], line(2, false, false));
+    assert_eq!(found.isa[3], line(3, false, false), "as the bus has it");
+    assert_eq!(found.isa[4], line(36, true, true));
+    assert_eq!(found.isa[9], line(9, false, true));
+    let absurd = Firmware::new(&isa_override(200, 2, 0)).parse(Some(RSDP));
+    assert_eq!((absurd.isa, absurd.problem), (Acpi::default().isa, None));
+}
+
 #[test]
 fn a_cpu_that_is_listed_twice_counts_once() {
     let entries = [&local_apic(1, 1)[..], &x2apic(1, 1), &local_apic(0xff, 1)].concat();
@@ -101,7 +118,7 @@ fn more_cpus_than_fit_are_counted() {
 
 #[test]
 fn entries_of_no_length_or_too_much_make_the_madt_invalid() {
-    for entries in [&[0, 0, 0, 0][..], &[0, 200, 0, 0], &[0, 2], &[9], &[77, 1, 0]] {
+    for entries in [&[0, 0, 0, 0][..], &[0, 200, 0, 0], &[0, 2], &[2, 4, 0, 0], &[9], &[77, 1, 0]] {
         let found = Firmware::new(entries).parse(Some(RSDP));
         assert_eq!((found.problem, found.cpus.len()), (Some(Problem::NoMadt), 0), "{entries:?}");
         assert!(found.hpet.is_some(), "the other tables still count");

@@ -48,7 +48,8 @@ fn stub_and_stack(vector: u8) -> (Stub, u16) {
         vector::KICK => (stubs::kick, ist::INTERRUPT),
         vector::APIC_ERROR => (stubs::apic_error, ist::INTERRUPT),
         vector::SPURIOUS => (stubs::spurious, ist::INTERRUPT),
-        0x33..0x3f => (stubs::UNASSIGNED[usize::from(vector - 0x33)], ist::INTERRUPT),
+        vector::SERIAL => (stubs::serial, ist::INTERRUPT),
+        0x34..0x3f => (stubs::UNASSIGNED[usize::from(vector - 0x34)], ist::INTERRUPT),
         vector::OTHERS.. => (stubs::other, ist::INTERRUPT),
     }
 }

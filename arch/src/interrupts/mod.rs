@@ -23,6 +23,8 @@ pub mod vector {
     pub const KICK: u8 = 0x31;
     /// The local APIC reports an error of its own.
     pub const APIC_ERROR: u8 = 0x32;
+    /// The serial port received something.
+    pub const SERIAL: u8 = 0x33;
     /// The local APIC took back an interrupt. The low four bits are ones, which old APICs hard-wire.
     pub const SPURIOUS: u8 = 0x3f;
     /// Not a vector: the counter of all vectors from here on, which nobody sends.
@@ -48,12 +50,18 @@ pub struct Handlers {
     pub timer: fn(),
     /// Another CPU called [`crate::apic::kick`]; maybe more than once.
     pub kick: fn(),
+    /// The serial port has received something. Runs before the end of the interrupt is signalled, so it may not switch: it
+    /// takes the bytes ([`crate::serial::receive`]) until there are none, or turns the interrupt off.
+    pub take_serial: fn(),
+    /// And then this.
+    pub serial: fn(),
     /// An NMI that this kernel did not send interrupted what the registers say. Runs in the NMI, unlike the others, with
     /// all registers kept: it may neither fault, nor wait for a lock, nor switch threads.
     pub nmi: fn(&Registers),
 }
 
-static NOBODY: Handlers = Handlers { timer: || (), kick: || (), nmi: |_| () };
+static NOBODY: Handlers =
+    Handlers { timer: || (), kick: || (), take_serial: || (), serial: || (), nmi: |_| () };
 static HANDLERS: AtomicPtr<Handlers> = AtomicPtr::new((&raw const NOBODY).cast_mut());
 
 /// Sets the handlers for all CPUs. Before the first call interrupts are counted and otherwise ignored.

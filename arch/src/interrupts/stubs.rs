@@ -163,6 +163,9 @@ stub!(
     /// The local APIC's own errors.
     apic_error, vector::APIC_ERROR, on_apic_error);
 stub!(
+    /// The serial port's received bytes.
+    serial, vector::SERIAL, on_serial);
+stub!(
     /// Vectors of 64 and above, which nobody sends.
     other, vector::OTHERS, on_unexpected);
 
@@ -201,8 +204,8 @@ row!(
 
 row!(
     /// Vectors between the assigned ones.
-    UNASSIGNED: 0x33, unassigned, [
-    v33 = 0, v34 = 1, v35 = 2, v36 = 3, v37 = 4, v38 = 5, v39 = 6, v3a = 7, v3b = 8, v3c = 9, v3d = 10, v3e = 11]);
+    UNASSIGNED: 0x34, unassigned, [
+    v34 = 0, v35 = 1, v36 = 2, v37 = 3, v38 = 4, v39 = 5, v3a = 6, v3b = 7, v3c = 8, v3d = 9, v3e = 10]);
 
 extern "C" fn on_timer() {
     apic::end_of_interrupt();
@@ -225,6 +228,13 @@ extern "C" fn on_spurious() {
     if apic::in_service(vector::SPURIOUS) {
         apic::end_of_interrupt();
     }
+}
+
+extern "C" fn on_serial() {
+    // First the bytes: a level-triggered line that is still active would interrupt again at once.
+    (handlers().take_serial)();
+    apic::end_of_interrupt();
+    (handlers().serial)();
 }
 
 extern "C" fn on_legacy<const LINE: u8>() {

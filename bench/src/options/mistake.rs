@@ -86,7 +86,7 @@ fn key_names() -> Vec<&'static str> {
 }
 
 /// The name that `word` was probably meant to be: the one with the fewest edits, when those are few.
-fn nearest(word: &str, names: &[&str]) -> Option<String> {
+pub(crate) fn nearest(word: &str, names: &[&str]) -> Option<String> {
     // Two, so that neighbours which changed places are found; for the shortest words that would be anything.
     let bearable = if word.chars().count() < 4 { 1 } else { 2 };
     let distances = names.iter().map(|name| (edits(word, name), *name));

@@ -22,8 +22,7 @@ fn every_key_is_understood() {
     let options = parse(
         "suite=yield,share cpus=2 policy=round-robin seed=0xff sched.tau=0.5s sched.hysteresis=2500us \
          sched.penalty=0ns sched.poll=1us sched.rt-period=2s sched.rt-runtime=1.5s \
-         sched.rr-slice=20ms timer=oneshot apic=xapic idle=mwait plant=overflow watchdog=1.5s \
-         soak=2s",
+         sched.rr-slice=20ms timer=oneshot apic=xapic idle=mwait console=on plant=overflow watchdog=1.5s",
     );
     assert_eq!((options.cpus, options.seed), (Some(2), 255));
     let sched = Config {
@@ -38,12 +37,20 @@ fn every_key_is_understood() {
     };
     assert_eq!(options.sched, sched);
     assert_eq!(
-        (options.timer, options.apic, options.plant),
-        (TimerMode::Oneshot, ApicMode::Xapic, Plant::Overflow)
+        (options.timer, options.apic, options.console, options.plant),
+        (TimerMode::Oneshot, ApicMode::Xapic, Switch::On, Plant::Overflow)
     );
-    assert_eq!((options.watchdog, options.soak), (Some(1_500_000_000), Some(2_000_000_000)));
+    assert_eq!((options.watchdog, parse("soak=2s").soak), (Some(1_500_000_000), Some(2_000_000_000)));
+    assert!(complaint("console=on soak=2s").contains("a soak takes no commands"));
     assert_eq!(parse("watchdog=1s watchdog=off").watchdog, None);
     assert!(complaint("watchdog=1ms").contains("out of range"));
+}
+
+#[test]
+fn with_a_console_only_a_suite_that_is_named_runs() {
+    assert!(parse("console=on").suite.is_empty());
+    assert_eq!(parse("console=on suite=quick").suite, Selection::quick());
+    assert_eq!(parse("console=on console=off").suite, Selection::quick());
 }
 
 #[test]
@@ -68,7 +75,7 @@ fn a_mistake_names_the_word_what_is_valid_and_what_was_meant() {
         complaint("polcy=decay"),
         "polcy=decay: there is no option \"polcy\". Valid: suite, cpus, policy, seed, sched.tau, sched.hysteresis, \
          sched.penalty, sched.poll, sched.rt-runtime, sched.rt-period, sched.rr-slice, timer, apic, idle, soak, \
-         watchdog, plant. Did you mean policy=decay?"
+         watchdog, console, plant. Did you mean policy=decay?"
     );
     assert_eq!(
         complaint("policy=decoy"),
@@ -126,5 +133,7 @@ proptest! {
         let sched = Config { tau: Nanos(tau), policy: PolicyKind::Priority, ..Config::default() };
         let options = Options { cpus, seed, sched, watchdog: Some(tau + 10_000_000), ..Options::default() };
         prop_assert_eq!(parse(&options.to_string()), options);
+        let session = format!("console=on seed={seed}");
+        prop_assert_eq!(parse(&parse(&session).to_string()), parse(&session));
     }
 }

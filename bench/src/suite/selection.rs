@@ -25,6 +25,16 @@ impl Selection {
         Self { text: "quick".into(), chosen: ROWS.each_ref().map(|row| row.quick), thorough: false }
     }
 
+    /// No row, which no value of `suite=` chooses.
+    pub fn none() -> Self {
+        Self { text: "none".into(), chosen: [false; ROWS.len()], thorough: false }
+    }
+
+    /// Whether it's no row.
+    pub fn is_empty(&self) -> bool {
+        !self.chosen.contains(&true)
+    }
+
     /// Reads the value of `suite=`.
     ///
     /// # Errors

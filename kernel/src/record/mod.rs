@@ -2,6 +2,9 @@
 //!
 //! Either way the kernel calls a [`Scheduler`]. Without the feature that's the scheduler itself.
 
+/// Whether they are.
+pub const IS_ON: bool = cfg!(feature = "record");
+
 #[cfg(not(feature = "record"))]
 mod off;
 #[cfg(feature = "record")]

@@ -10,7 +10,7 @@ use sched::{Affinity, Class, CpuId, NORMAL_WEIGHT, Spec};
 
 use super::join::Packet;
 use super::table::DEFAULT_STACK;
-use super::{JoinHandle, Thread};
+use super::{JoinHandle, Thread, names};
 use crate::dispatch;
 use crate::heap;
 use crate::local::Local;
@@ -126,6 +126,7 @@ impl<'a> Builder<'a> {
         }
         let threads = local.threads;
         let (slot, stack) = threads.reserve(self.stack)?;
+        names::note(slot, self.name);
         let spec = Spec { weight: self.weight, class: self.class, affinity: self.affinity };
         let task = local.shared.create(slot, spec, Self::first_cpu(self.affinity));
         let thread = Thread::new(task, self.name);

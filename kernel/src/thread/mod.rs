@@ -3,6 +3,7 @@
 mod builder;
 mod exit;
 mod join;
+pub mod names;
 pub mod table;
 mod timers;
 
@@ -124,7 +125,8 @@ impl Thread {
     }
 }
 
-fn usage_of(local: &Local, task: TaskId) -> Usage {
+/// What a task has had, or the one that has its slot now.
+pub fn usage_of(local: &Local, task: TaskId) -> Usage {
     let task = local.shared.task(task.index());
     Usage {
         cpu_time: task.meter.read(now()),

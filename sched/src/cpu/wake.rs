@@ -104,6 +104,15 @@ impl Cpu<'_> {
         self.send(slot, self.task(slot), Placing::Woken, false, now)
     }
 
+    /// A whole [`Cpu::wake`] by an interrupt's handler, which may have come upon the idle task. The caller must reschedule.
+    pub fn wake_by_interrupt(&mut self, id: TaskId, now: Nanos) -> WakeOutcome {
+        match self.task(id.slot).state.wake(id.generation) {
+            Woken::Claimed => self.send(id.slot, self.task(id.slot), Placing::Woken, self.is_idle(), now),
+            Woken::Noticed => WakeOutcome::Already,
+            Woken::Gone => WakeOutcome::Gone,
+        }
+    }
+
     /// A whole [`Cpu::wake`] by a thread, for callers to whom its parts are one.
     pub fn wake_at_once(&mut self, id: TaskId, now: Nanos) -> WakeOutcome {
         let rest = match self.wake(id) {
@@ -272,6 +281,23 @@ mod tests {
         there.enter_idle(Nanos(20));
         assert_eq!(here.wake_at_once(sleeper, Nanos(30)), WakeOutcome::Noticed);
         assert_eq!((here.waiting(), there.has_work()), (0, true));
+    }
+
+    /// Catches: a handler that wakes as a thread does. On its own idle CPU that would charge the idle task, or post the task
+    /// to itself, where no CPU looks.
+    #[test]
+    fn an_interrupt_wakes_a_task_of_the_idle_cpu_that_it_comes_upon() {
+        let shared = Shared::new(2, 8, Config::default());
+        let [mut here, _] = two_cpus(&shared);
+        let sleeper = start(&mut here, 1, Affinity::one(CpuId(0)))[0];
+        let _ = run(&mut here, 10, Reason::Block);
+        here.enter_idle(Nanos(20));
+        assert!(here.may_halt(Nanos(30)));
+        here.end_halt(Nanos(40));
+        assert_eq!(here.wake_by_interrupt(sleeper, Nanos(40)), WakeOutcome::Local { preempt: true });
+        let _ = run(&mut here, 50, Reason::Preempt);
+        assert_eq!((here.current(), shared.cpu_time(sleeper, Nanos(50))), (sleeper, Some(Nanos(10))));
+        assert_eq!(here.wake_by_interrupt(sleeper, Nanos(60)), WakeOutcome::Already);
     }
 
     /// Catches: `keep` that doesn't look at where a task may run.

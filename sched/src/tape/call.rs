@@ -33,6 +33,11 @@ pub enum Call {
         task: TaskId,
         rest: Rest,
     },
+    WakeByInterrupt {
+        #[serde(skip)]
+        now: Nanos,
+        task: TaskId,
+    },
     PutOff {
         #[serde(skip)]
         now: Nanos,
@@ -118,6 +123,7 @@ impl Call {
             Self::Wake(task) => Outcome::Short(cpu.wake(task)),
             Self::TakeClaimed { now, task } => Outcome::Stays(cpu.take_claimed(task, now)),
             Self::WakeRest { now, task, rest } => Outcome::Wake(cpu.wake_rest(task, rest, now)),
+            Self::WakeByInterrupt { now, task } => Outcome::Wake(cpu.wake_by_interrupt(task, now)),
             Self::PutOff { now } => Outcome::Arm(cpu.put_off(now)),
             Self::Start { now, task } => Outcome::Wake(cpu.start(task, now)),
             Self::TakeKick => Outcome::Kick(cpu.take_kick()),
@@ -143,6 +149,7 @@ impl Call {
             Self::Reschedule { now, .. }
             | Self::TakeClaimed { now, .. }
             | Self::WakeRest { now, .. }
+            | Self::WakeByInterrupt { now, .. }
             | Self::PutOff { now }
             | Self::Start { now, .. }
             | Self::SetAffinity { now, .. }

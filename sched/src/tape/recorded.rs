@@ -74,6 +74,10 @@ impl<'a> Recorded<'a> {
         answer!(self.record(Call::WakeRest { now, task, rest }), Wake)
     }
 
+    pub fn wake_by_interrupt(&mut self, task: TaskId, now: Nanos) -> WakeOutcome {
+        answer!(self.record(Call::WakeByInterrupt { now, task }), Wake)
+    }
+
     pub fn put_off(&mut self, now: Nanos) -> Arm {
         answer!(self.record(Call::PutOff { now }), Arm)
     }

@@ -21,6 +21,7 @@ pub use outside::{Act, Cue, Outside};
 use tail::Tail;
 
 use crate::emulator::Emulator;
+use crate::input::{Feeder, Typist};
 use crate::interrupt;
 use crate::log::{Line, Transcript};
 use crate::process::Group;
@@ -78,8 +79,8 @@ pub struct Report {
     pub took: Duration,
 }
 
-/// Starts `emulator` by `command`, which writes the serial line to `log`, and shows `each` line as it comes. `outside` does
-/// what it has been told to when a line comes.
+/// Starts `emulator` by `command`, which writes the serial line to `log` and takes it from `typist`, if there is one, and
+/// shows `each` line as it comes. `outside` does what it has been told to when a line comes.
 ///
 /// # Errors
 /// The emulator cannot be started, the log cannot be read, or what was to be done from outside was not. Whatever the guest
@@ -88,17 +89,20 @@ pub fn watch(
     emulator: &Emulator,
     mut command: Command,
     log: PathBuf,
+    typist: Option<Typist>,
     limits: Limits,
     outside: Outside,
     each: &mut dyn FnMut(&Line),
 ) -> Result<Report> {
     let program = command.get_program().to_owned();
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let stdin = if typist.is_some() { Stdio::piped() } else { Stdio::null() };
+    command.stdin(stdin).stdout(Stdio::null()).stderr(Stdio::piped());
     std::fs::write(&log, "").with_context(|| format!("cannot write the log {}", log.display()))?;
     let mut group =
         Group::spawn(&mut command).with_context(|| format!("cannot start {}", program.to_string_lossy()))?;
     let complaints = collect(group.child().stderr.take());
-    let mut watch = Watch::new(Tail::of(log), limits, outside);
+    let feeder = typist.zip(group.child().stdin.take()).map(|(typist, pipe)| Feeder::new(typist, pipe));
+    let mut watch = Watch::new(Tail::of(log), feeder, limits, outside);
     let end = watch.follow(&mut group, each)?;
     watch.rest(each)?;
     drop(group);
@@ -126,6 +130,7 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
 
 struct Watch {
     tail: Tail,
+    feeder: Option<Feeder>,
     limits: Limits,
     outside: Outside,
     transcript: Transcript,
@@ -134,9 +139,10 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(tail: Tail, limits: Limits, outside: Outside) -> Self {
+    fn new(tail: Tail, feeder: Option<Feeder>, limits: Limits, outside: Outside) -> Self {
         let now = Instant::now();
-        Self { tail, limits, outside, transcript: Transcript::default(), started: now, heard: now }
+        let transcript = Transcript::new(feeder.is_some());
+        Self { tail, feeder, limits, outside, transcript, started: now, heard: now }
     }
 
     fn follow(&mut self, group: &mut Group, each: &mut dyn FnMut(&Line)) -> Result<End> {
@@ -165,6 +171,10 @@ impl Watch {
         for line in self.transcript.feed(&fresh) {
             self.outside.hear(&line);
             each(&line);
+        }
+        if let Some(feeder) = &mut self.feeder {
+            each(&Line::Begun(self.transcript.begun()));
+            feeder.feed(self.transcript.prompts());
         }
         Ok(true)
     }

@@ -50,6 +50,8 @@ pub struct Setup<'a> {
     pub medium: &'a Medium,
     /// Where its serial line goes.
     pub log: &'a Path,
+    /// Whether its serial line also comes from QEMU's standard input.
+    pub input: bool,
     /// Where its debug console goes, for a kernel that records.
     pub tape: Option<&'a Path>,
     /// Where its monitor listens.
@@ -164,7 +166,9 @@ impl Setup<'_> {
 
     fn console(&self, words: &mut Words) {
         words.pair("-display", "none");
-        let mut serial = OsString::from("file,id=serial,path=");
+        // Both truncate. With a standard input comes a standard output, which nobody reads.
+        let kind = if self.input { "stdio,id=serial,signal=off,logfile=" } else { "file,id=serial,path=" };
+        let mut serial = OsString::from(kind);
         serial.push(escaped(self.log));
         words.pair("-chardev", serial);
         if self.machine.has(Part::Serial) {
@@ -252,6 +256,7 @@ mod tests {
             accel,
             medium: &Medium::Kernel { image: "tacet".into(), options: "suite=quick seed=1".into() },
             log: Path::new("a,b.log"),
+            input: false,
             tape: None,
             monitor: Some(Path::new("m")),
             debugger: None,

@@ -87,6 +87,7 @@ fn call(entry: &Entry) -> String {
         Call::WakeRest { task: id, rest: Rest::Unclaimed, .. } => {
             format!("wake {}, which may not be blocked", task(id))
         }
+        Call::WakeByInterrupt { task: id, .. } => format!("wake {}, by an interrupt", task(id)),
         Call::PutOff { .. } => "put off the preemption".into(),
         Call::Start { task: id, .. } => format!("start {}", task(id)),
         Call::TakeKick => "take a kick".into(),

@@ -8,6 +8,7 @@
 //! #! needs x2apic                                     skipped where there is none
 //! #! repeats 1                                        a second run's medians within 1 per cent
 //! #! qmp after 'planted': inject-nmi                  done from outside when a line has that text, see `guest::outside`
+//! #! input top                                        what is typed when the guest asks for a command; a line each
 //! #! replays 1000                                     what `--record` kept plays back, so many decisions at least
 //! ```
 //!
@@ -65,6 +66,8 @@ impl Case {
         ensure!(!pattern.trim().is_empty(), "there is no pattern");
         let mut run = directives.run.context("no `#! run` line")?;
         run.cues = directives.cues;
+        run.script = directives.script;
+        ensure!(run.script.is_some() == run.has_console(), "`#! input` belongs to a run with console=on");
         ensure!(directives.replays.is_none() || run.records(), "`#! replays` needs a run with `--record`");
         Ok(Self {
             run,
@@ -85,6 +88,7 @@ struct Directives {
     repeats: Option<f64>,
     replays: Option<u64>,
     cues: Vec<Cue>,
+    script: Option<Vec<String>>,
 }
 
 impl Directives {
@@ -95,6 +99,7 @@ impl Directives {
             "outcome" => self.outcome = Some(rest.to_owned()),
             "needs" => self.needs.push(Need::parse(rest)?),
             "repeats" => self.repeats = Some(rest.parse().context("`#! repeats` takes per cent")?),
+            "input" => self.script.get_or_insert_default().push(rest.to_owned()),
             "replays" => self.replays = Some(rest.parse().context("`#! replays` takes a number")?),
             "qmp" => self.cues.push(Cue::parse(rest)?),
             _ => bail!("unknown directive `#! {word}`"),
@@ -149,6 +154,15 @@ Tacet [..]
         let case =
             Case::parse(&GOOD.replace("--smp 2", "--record").replace("repeats 1.5", "replays 9")).unwrap();
         assert_eq!((case.run.records(), case.replays), (true, Some(9)));
+    }
+
+    #[test]
+    fn what_is_typed_goes_to_a_console() {
+        let typed = GOOD.replace("#! repeats 1.5", "#! input help\n#! input  top");
+        let case = Case::parse(&typed.replace("suite=yield plant='a b'", "console=on")).unwrap();
+        assert_eq!(case.run.script.as_deref(), Some(&["help".to_owned(), " top".to_owned()][..]));
+        assert!(Case::parse(&typed).is_err());
+        assert!(Case::parse(&GOOD.replace("suite=yield plant='a b'", "console=on")).is_err());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const PROLOGUE: &str = r#"#!/bin/sh
 [ "$1" = --version ] && { echo "QEMU emulator version VERSION (fake)"; exit; }
 for word in "$@"; do
-    case $word in file,id=serial,path=*) log=${word#*path=} ;; esac
+    case $word in file,id=serial,path=*|stdio,id=serial,*logfile=*) log=${word##*=} ;; esac
 done
 say() { printf '%s\r\n' "$*" >> "$log"; }
 record() { say "@tacet {\"v\":1,$*}"; }
