@@ -55,15 +55,16 @@ pub fn preempt_point() {
 #[inline(always)]
 fn look(reason: Reason, leave: Leave) {
     if step(reason, leave) {
-        look_again();
+        look_again(leave);
     }
 }
 
-/// Something arrived while the last switch was made.
+/// Something arrived while the last switch was made. A thread that was preempted still is, at the same instruction: its
+/// vector state is in registers again, and must be kept again.
 #[cold]
 #[inline(never)]
-fn look_again() {
-    while step(Reason::Preempt, Leave::Voluntarily) {}
+fn look_again(leave: Leave) {
+    while step(Reason::Preempt, leave) {}
 }
 
 /// One decision; whether another look is needed.
