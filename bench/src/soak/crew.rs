@@ -285,6 +285,8 @@ fn ping_pong<O: Os>(stop: &Arc<AtomicBool>) -> Result<Crew<O>, SpawnError> {
                     break;
                 }
             }
+            // It may have taken its turn meanwhile, and wait for one that nobody takes.
+            wake_other();
         })?;
     }
     // Each may have gone one step without its turn: the one after it was told to stop.
