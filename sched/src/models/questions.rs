@@ -43,6 +43,17 @@ fn run_dry(scene: &Arc<Scene>, cpu: u32) -> thread::JoinHandle<()> {
     thread::spawn(move || Host::new(&scene.machine, cpu, NOW).rest())
 }
 
+/// An overloaded CPU finds that it has nothing to give any more, while CPU 1 runs dry and may ask it.
+fn find_nothing_left(scene: &Arc<Scene>, asked: &mut Host<'_>) {
+    // The other one runs now, and nothing waits; but loads are looked at once a slice.
+    asked.step(Reason::Exit);
+    asked.now = NOW + Nanos::from_millis(100);
+    let dry = run_dry(scene, 1);
+    asked.step(Reason::Preempt);
+    dry.join().unwrap();
+    asked.open();
+}
+
 /// CPU 0 finds that it has nothing to give any more; CPU 1 runs dry and may still ask it, but only CPU 2 has a task.
 ///
 /// Catches: `Mailbox::ask` that leaves no bit, `hear_question` that isn't called, or drops the question (race: CPU 1 asks
@@ -54,13 +65,7 @@ fn a_question_that_meets_a_withdrawal_is_passed_on() {
         looks_busy(&scene.machine, 1);
         let mut helper = overloaded(&scene, 2, 3, among(1, 3));
         let mut asked = overloaded(&scene, 0, 5, among(0, 2));
-        // The other one runs now, and nothing waits; but loads are looked at once a slice.
-        asked.step(Reason::Exit);
-        asked.now = NOW + Nanos::from_millis(100);
-        let dry = run_dry(&scene, 1);
-        asked.step(Reason::Preempt);
-        dry.join().unwrap();
-        asked.open();
+        find_nothing_left(&scene, &mut asked);
         helper.open();
         assert_eq!(scene.unseen(CpuId(1)), 1, "CPU 1 idles, and CPU 2 doesn't know");
     });
@@ -101,13 +106,7 @@ fn a_question_that_a_near_cpu_cannot_answer_begins_afresh() {
         looks_busy(&scene.machine, 1);
         let mut helper = overloaded(&scene, 0, 3, among(0, 2));
         let mut asked = overloaded(&scene, 2, 5, among(1, 3));
-        // The other one runs now, and nothing waits; but loads are looked at once a slice.
-        asked.step(Reason::Exit);
-        asked.now = NOW + Nanos::from_millis(100);
-        let dry = run_dry(&scene, 1);
-        asked.step(Reason::Preempt);
-        dry.join().unwrap();
-        asked.open();
+        find_nothing_left(&scene, &mut asked);
         helper.open();
         assert_eq!(scene.unseen(CpuId(1)), 1, "CPU 1 idles, and CPU 0 doesn't know");
     });

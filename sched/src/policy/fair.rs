@@ -184,13 +184,7 @@ impl Policy for Fair {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::{CpuId, Spec};
-
-    fn task(weight: u32) -> Task {
-        let task = Task::new();
-        task.create(0, Spec { weight, ..Spec::default() }, CpuId(0));
-        task
-    }
+    use crate::policy::tests::task;
 
     #[test]
     fn an_arrival_that_preempts_pays_the_penalty_by_its_weight() {

@@ -221,3 +221,16 @@ pub trait Policy {
         displace(task, task.virtual_time.get() + gap);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{CpuId, Spec};
+
+    /// A task of that weight, for the policies' tests.
+    pub fn task(weight: u32) -> Task {
+        let task = Task::new();
+        task.create(0, Spec { weight, ..Spec::default() }, CpuId(0));
+        task
+    }
+}

@@ -66,14 +66,7 @@ impl Policy for Priority {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::id::CpuId;
-    use crate::task::Spec;
-
-    fn task(weight: u32) -> Task {
-        let task = Task::new();
-        task.create(0, Spec { weight, ..Spec::default() }, CpuId(0));
-        task
-    }
+    use crate::policy::tests::task;
 
     #[test]
     fn who_is_as_heavy_is_next_after_a_slice_who_is_heavier_at_once_and_who_is_lighter_never() {
