@@ -11,8 +11,9 @@ use arch::smp::Started;
 use arch::{apic, clock, context, cpu, fault, memory, pic, timer};
 use bench::options::{ApicMode, Choice, Options, TimerMode};
 use bench::units::Plural;
+use sched::Topology;
 
-use crate::{console, idle, panic, println, start};
+use crate::{console, idle, panic, println};
 
 /// The share of RAM that the heap gets, and its bounds.
 const HEAP_SHARE: u64 = 8;
@@ -80,13 +81,13 @@ pub fn init(acpi: &Acpi, options: &Options) -> clock::Source {
 }
 
 /// Says what was found.
-pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &Started) {
+pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &Started, topology: &Topology) {
     let features = cpu::features();
     let (method, bytes) = context::xstate::method();
     let mappings = memory::audit().unwrap_or_else(|violation| panic!("{violation}"));
     println!("  boot      {}, command line \"{}\"", info.door.name(), info.command_line);
     println!("  cpu       {} x {}", started.online.len(), features.brand());
-    println!("  topology  {}", Levels(start::topology(&started.online).counts()));
+    println!("  topology  {}", Levels(topology.counts()));
     println!("  memory    {} MiB, {} MiB free", memory::total_bytes() >> 20, memory::free_bytes() >> 20);
     println!(
         "  clock     TSC at {}.{:03} MHz, {}{}",

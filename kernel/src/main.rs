@@ -70,10 +70,11 @@ fn main(info: &'static BootInfo) -> ! {
     // All CPUs, each with a scheduler.
     let started = start::processors(info, &acpi, options.cpus.unwrap_or(usize::MAX));
     plant::grow_early(options.plant);
-    machine::describe(info, &acpi, clock, &started);
+    let topology = start::topology(&started.online);
+    machine::describe(info, &acpi, clock, &started, &topology);
     machine::check_cpus(&options, &started);
     facts::record(info, clock, options);
-    start::schedule(&started.online, config);
+    start::schedule(topology, config);
 
     // The first thread runs the suite, or what is typed; this one becomes the first CPU's idle task.
     match facts::options().console {

@@ -43,16 +43,16 @@ pub fn processors(info: &BootInfo, acpi: &Acpi, limit: usize) -> Started {
 }
 
 /// Makes the scheduler for these CPUs and returns once each of them has joined it.
-pub fn schedule(online: &[smp::Cpu], config: Config) {
+pub fn schedule(topology: Topology, config: Config) {
+    let cpus = topology.seats().len();
     record::prepare();
-    let shared: &'static Shared =
-        Box::leak(Box::new(Shared::on(topology(online), slots(online.len()), config)));
+    let shared: &'static Shared = Box::leak(Box::new(Shared::on(topology, slots(cpus), config)));
     let threads: &'static Table = Box::leak(Box::new(Table::new(shared)));
     record::describe(shared);
     Local::install(0, shared, threads);
     PLAN.call_once(|| Plan { shared, threads });
     // Acquire pairs with the Release in `enter`: every CPU's state is in place.
-    while CHECKED_IN.load(Ordering::Acquire) + 1 < online.len() {
+    while CHECKED_IN.load(Ordering::Acquire) + 1 < cpus {
         cpu::relax();
     }
 }
