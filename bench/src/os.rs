@@ -86,6 +86,8 @@ pub struct Usage {
     pub switches: u64,
     /// Times that it lost its CPU while it could still run, without asking to (a yield does not count).
     pub preemptions: u64,
+    /// Times that it was woken after it had blocked.
+    pub wakeups: u64,
     /// Times that it changed its CPU.
     pub migrations: u64,
 }
@@ -98,6 +100,7 @@ impl Usage {
             cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
             switches: self.switches.saturating_sub(earlier.switches),
             preemptions: self.preemptions.saturating_sub(earlier.preemptions),
+            wakeups: self.wakeups.saturating_sub(earlier.wakeups),
             migrations: self.migrations.saturating_sub(earlier.migrations),
         }
     }
@@ -110,6 +113,8 @@ pub struct Counters {
     pub switches: u64,
     /// Switches away from a thread that could still run and did not ask to.
     pub preemptions: u64,
+    /// Times that a thread blocked on this CPU: each is woken once, or still waits.
+    pub blocks: u64,
     /// Threads that left this CPU for another.
     pub migrations: u64,
     /// Reschedule interrupts that this CPU sent.
@@ -137,6 +142,7 @@ impl Counters {
         Self {
             switches: self.switches.saturating_sub(earlier.switches),
             preemptions: self.preemptions.saturating_sub(earlier.preemptions),
+            blocks: self.blocks.saturating_sub(earlier.blocks),
             migrations: self.migrations.saturating_sub(earlier.migrations),
             kicks_sent: self.kicks_sent.saturating_sub(earlier.kicks_sent),
             kicks_saved: self.kicks_saved.saturating_sub(earlier.kicks_saved),
@@ -155,6 +161,7 @@ impl Counters {
         Self {
             switches: self.switches + other.switches,
             preemptions: self.preemptions + other.preemptions,
+            blocks: self.blocks + other.blocks,
             migrations: self.migrations + other.migrations,
             kicks_sent: self.kicks_sent + other.kicks_sent,
             kicks_saved: self.kicks_saved + other.kicks_saved,

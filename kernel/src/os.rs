@@ -166,6 +166,7 @@ impl Os for Tacet {
             cpu_ns: usage.cpu_time.0,
             switches: usage.switches,
             preemptions: usage.preemptions,
+            wakeups: usage.wakeups,
             migrations: usage.migrations,
         }
     }
@@ -176,6 +177,7 @@ impl Os for Tacet {
         Counters {
             switches: stats.switches.get(),
             preemptions: stats.preemptions.get(),
+            blocks: shared.blocks(id),
             migrations: stats.given.get(),
             kicks_sent: stats.kicks_sent.get(),
             kicks_saved: stats.kicks_saved.get(),

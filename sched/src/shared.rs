@@ -127,6 +127,15 @@ impl Shared {
         self.tasks[cpu.index()].meter.read(now)
     }
 
+    /// Times that a task blocked on a CPU. Not counted, as [`Task::wakeups`] isn't: what switched there from a task for no
+    /// other reason did for this one. Any CPU; while one switches, one more or less may be told.
+    pub fn blocks(&self, cpu: CpuId) -> u64 {
+        let (idle, stats) = (&self.tasks[cpu.index()], &self.mailboxes[cpu.index()].stats);
+        let from_idle = idle.switches.get() + u64::from(!idle.meter.is_running());
+        let others = from_idle + stats.preemptions.get() + stats.yields.get() + stats.exits.get();
+        stats.switches.get().saturating_sub(others)
+    }
+
     /// Claims an idle CPU that `suits` and where `task` may run: it's no longer in the idle set, and the caller must post
     /// a task to it.
     pub(crate) fn claim_idle(&self, task: &Task, suits: impl Fn(CpuId) -> bool) -> Option<CpuId> {

@@ -186,6 +186,11 @@ impl State {
     pub fn is_blocked(&self) -> bool {
         matches!(self.0.load(Ordering::Relaxed) & PHASE, BLOCKING | BLOCKED)
     }
+
+    /// Whether the tenant runs or could.
+    pub fn is_active(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & PHASE == ACTIVE
+    }
 }
 
 impl Default for State {

@@ -25,8 +25,12 @@ macro_rules! counters {
 counters! {
     /// Switches from one task to another, idle included.
     switches,
-    /// Switches away from a task that could have gone on.
+    /// Switches away from a task that could have gone on and didn't ask for it.
     preemptions,
+    /// Switches away from a task that gave way.
+    yields,
+    /// Tasks that ended here.
+    exits,
     /// Tasks that came from another CPU's queue or last ran elsewhere.
     migrations,
     /// Tasks of this CPU's queue that it gave to others.

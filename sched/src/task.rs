@@ -53,8 +53,10 @@ pub struct Task {
     pub(crate) waiter: Waiter,
     /// Times the task was switched to (owner).
     pub switches: Tally,
-    /// Times the task was switched from although it could have gone on (owner).
+    /// Times the task was switched from although it could have gone on, and didn't ask for it (owner).
     pub preemptions: Tally,
+    /// Times the task gave way to another (owner).
+    pub yields: Tally,
     /// Times the task came to another CPU (owner).
     pub migrations: Tally,
 }
@@ -98,6 +100,7 @@ impl Task {
             waiter: Waiter::new(),
             switches: Tally::new(0),
             preemptions: Tally::new(0),
+            yields: Tally::new(0),
             migrations: Tally::new(0),
         }
     }
@@ -116,7 +119,7 @@ impl Task {
             field.set(0);
         }
         self.own.iter().for_each(|word| word.set(0));
-        for count in [&self.switches, &self.preemptions, &self.migrations] {
+        for count in [&self.switches, &self.preemptions, &self.yields, &self.migrations] {
             count.set(0);
         }
         self.state.create();
@@ -206,6 +209,14 @@ impl Task {
         let number = self.timer.load(Ordering::Relaxed).wrapping_add(1);
         self.timer.store(number, Ordering::Relaxed);
         number
+    }
+
+    /// Times the task was woken from a block. Not counted anywhere, so that no wake pays for it: every switch to a task
+    /// follows its start, a preemption, a yield or a wake. Any CPU; while the task is on its way, one may be missing.
+    pub fn wakeups(&self) -> u64 {
+        let waits = self.state.is_active() && !self.meter.is_running();
+        let switches = self.switches.get() + u64::from(waits);
+        switches.saturating_sub(1 + self.preemptions.get() + self.yields.get())
     }
 
     /// Whether the task is blocked, or about to be.

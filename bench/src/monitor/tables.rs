@@ -32,12 +32,13 @@ pub fn top(out: &mut dyn Write, spent: &Sample, vectors: Vectors<'_>) -> fmt::Re
 pub fn cpus(out: &mut dyn Write, spent: &Sample, vectors: Vectors<'_>) -> fmt::Result {
     writeln!(
         out,
-        "  {:>3} {:>7} {:>6} {:>8} {:>9} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7}",
+        "  {:>3} {:>7} {:>6} {:>8} {:>9} {:>7} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6} {:>6}",
         "CPU",
         "busy",
         "queue",
         "switches",
         "preempted",
+        "blocked",
         "moved",
         "kicks",
         "saved",
@@ -57,13 +58,14 @@ pub fn cpus(out: &mut dyn Write, spent: &Sample, vectors: Vectors<'_>) -> fmt::R
         ]);
         write!(
             out,
-            "  {i:>3} {:>7} {:>6} {:>8} {:>9}",
+            "  {i:>3} {:>7} {:>6} {:>8} {:>9} {:>7}",
             share(spent.at.saturating_sub(counters.idle_ns), spent.at),
             spent.queue(i),
             Compact(counters.switches),
             Compact(counters.preemptions),
+            Compact(counters.blocks),
         )?;
-        columns.into_iter().try_for_each(|count| write!(out, " {:>7}", Compact(count)))?;
+        columns.into_iter().try_for_each(|count| write!(out, " {:>6}", Compact(count)))?;
         writeln!(out)?;
     }
     Ok(())
@@ -80,15 +82,25 @@ pub fn threads(out: &mut dyn Write, spent: &Sample) -> fmt::Result {
 fn thread_table(out: &mut dyn Write, window: u64, threads: &[&Thread]) -> fmt::Result {
     writeln!(
         out,
-        "  {:>5} {:>7} {:>9} {:>4} {:<8} {:<10} {:>8} {:>8} {:>9} {:>7}  name",
-        "ID", "share", "CPU time", "CPU", "state", "class", "weight", "switches", "preempted", "moved"
+        "  {:>4} {:>7} {:>8} {:>4} {:<7} {:<10} {:>8} {:>8} {:>9} {:>6} {:>6}  name",
+        "ID",
+        "share",
+        "CPU time",
+        "CPU",
+        "state",
+        "class",
+        "weight",
+        "switches",
+        "preempted",
+        "woken",
+        "moved"
     )?;
     for thread in threads {
         let Thread { id, usage, cpu, weight, ref name, .. } = **thread;
         let pinned = if thread.is_pinned { "!" } else { "" };
         writeln!(
             out,
-            "  {id:>5} {:>7} {:>9} {:>4} {:<8} {:<10} {weight:>8} {:>8} {:>9} {:>7}  {name}",
+            "  {id:>4} {:>7} {:>8} {:>4} {:<7} {:<10} {weight:>8} {:>8} {:>9} {:>6} {:>6}  {name}",
             share(usage.cpu_ns, window),
             format!("{}", Time(usage.cpu_ns)),
             format!("{pinned}{cpu}"),
@@ -96,6 +108,7 @@ fn thread_table(out: &mut dyn Write, window: u64, threads: &[&Thread]) -> fmt::R
             class(thread.class),
             Compact(usage.switches),
             Compact(usage.preemptions),
+            Compact(usage.wakeups),
             Compact(usage.migrations),
         )?;
     }
@@ -174,6 +187,7 @@ mod tests {
             idle_ns,
             switches: 12,
             preemptions: 3,
+            blocks: 8,
             migrations: 1,
             kicks_sent: 5,
             kicks_saved: 6,
@@ -185,7 +199,7 @@ mod tests {
     }
 
     fn thread(id: u32, name: &str, cpu_ns: u64, state: State) -> Thread {
-        let usage = Usage { cpu_ns, switches: 4, preemptions: 2, migrations: 1 };
+        let usage = Usage { cpu_ns, switches: 4, preemptions: 2, wakeups: 9, migrations: 1 };
         let (key, name) = (u64::from(id), name.into());
         Thread {
             id,
@@ -227,12 +241,12 @@ mod tests {
             lines,
             [
                 "  over 2.00 s",
-                "  CPU    busy  queue switches preempted   moved   kicks   saved    arms   timer  kicked   other",
-                "    0  75.00%      1       12         3       1       5       6       7      20       2       1",
-                "    1   0.00%      0       12         3       1       5       6       7       0       0       0",
-                "     ID   share  CPU time  CPU state    class        weight switches preempted   moved  name",
-                "      9  50.00%    1.00 s   !0 running  fair           1024        4         2       1  console",
-                "      8  25.00%    500 ms    0 ready    fair           1024        4         2       1  loop 1",
+                "  CPU    busy  queue switches preempted blocked  moved  kicks  saved   arms  timer kicked  other",
+                "    0  75.00%      1       12         3       8      1      5      6      7     20      2      1",
+                "    1   0.00%      0       12         3       8      1      5      6      7      0      0      0",
+                "    ID   share CPU time  CPU state   class        weight switches preempted  woken  moved  name",
+                "     9  50.00%   1.00 s   !0 running fair           1024        4         2      9      1  console",
+                "     8  25.00%   500 ms    0 ready   fair           1024        4         2      9      1  loop 1",
             ]
         );
     }

@@ -19,7 +19,7 @@ fn printed(print: impl FnOnce(&mut Report<'_>)) -> String {
 fn window(received_ms: &[u64], cpus: usize) -> Window {
     let thread = |(i, ms): (usize, &u64)| ThreadWindow {
         name: format!("loop {i}"),
-        usage: Usage { cpu_ns: ms * MS, switches: 100, preemptions: 99, migrations: 3 },
+        usage: Usage { cpu_ns: ms * MS, switches: 100, preemptions: 99, wakeups: 0, migrations: 3 },
         rounds: Some(*ms),
     };
     Window {

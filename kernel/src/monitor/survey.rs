@@ -50,7 +50,8 @@ fn thread(shared: &Shared, slot: usize) -> Option<Thread> {
         (true, false) => State::Blocked,
         (false, false) => State::Ready,
     };
-    let thread::Usage { cpu_time, switches, preemptions, migrations } = thread::usage_of(Local::here(), id);
+    let thread::Usage { cpu_time, switches, preemptions, wakeups, migrations } =
+        thread::usage_of(Local::here(), id);
     let thread = Thread {
         id: slot as u32,
         key: id.to_bits(),
@@ -60,7 +61,7 @@ fn thread(shared: &Shared, slot: usize) -> Option<Thread> {
         cpu: task.cpu().0,
         is_pinned: !task.affinity().is_movable(),
         state,
-        usage: Usage { cpu_ns: cpu_time.0, switches, preemptions, migrations },
+        usage: Usage { cpu_ns: cpu_time.0, switches, preemptions, wakeups, migrations },
     };
     // If it ended meanwhile, some of this is the next one's.
     shared.is_alive(id).then_some(thread)

@@ -47,6 +47,8 @@ pub struct Usage {
     pub switches: u64,
     /// Times it was switched from although it could have gone on.
     pub preemptions: u64,
+    /// Times it was woken after it had blocked.
+    pub wakeups: u64,
     /// Times it came to another CPU.
     pub migrations: u64,
 }
@@ -132,6 +134,7 @@ pub fn usage_of(local: &Local, task: TaskId) -> Usage {
         cpu_time: task.meter.read(now()),
         switches: task.switches.get(),
         preemptions: task.preemptions.get(),
+        wakeups: task.wakeups(),
         migrations: task.migrations.get(),
     }
 }

@@ -69,7 +69,7 @@ impl Cpu<'_> {
         match reason {
             Reason::Block if self.running.state.begin_block() => self.part_with(Leaving::Blocking),
             Reason::Exit => {
-                self.running.state.exit();
+                self.end_running();
                 self.part_with(Leaving::Exiting)
             }
             _ => self.stays_admitted(now),
@@ -88,7 +88,10 @@ impl Cpu<'_> {
     fn stays_admitted(&mut self, now: Nanos) -> bool {
         let was_ranked = self.running.is_ranked();
         match self.admission(self.running) {
-            Admission::Refused => return self.part_with(Leaving::Moving),
+            Admission::Refused => {
+                self.count_preemption();
+                return self.part_with(Leaving::Moving);
+            }
             Admission::Fair if was_ranked => self.make_fair(now),
             Admission::Ranked if !was_ranked => self.make_ranked(now),
             _ => {}
@@ -115,8 +118,7 @@ impl Cpu<'_> {
         let mine = self.standing(self.running_rank(), now);
         let best = self.best_waiting(now)?;
         if best > mine {
-            self.mailbox.stats.preemptions.add(1);
-            self.running.preemptions.add(1);
+            self.count_preemption();
             self.wait_again(now);
             return self.pop_by_rank(now);
         }
@@ -130,6 +132,11 @@ impl Cpu<'_> {
         }
         if !yields && !self.has_had_its_turn() {
             return None;
+        }
+        if yields {
+            self.count_yield();
+        } else {
+            self.count_preemption();
         }
         self.running.turn.set(0);
         self.ranks.push_last(self.running, self.current);

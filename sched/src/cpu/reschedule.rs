@@ -109,7 +109,7 @@ impl Cpu<'_> {
         match reason {
             Reason::Block if self.running.state.begin_block() => self.leave(Leaving::Blocking),
             Reason::Exit => {
-                self.running.state.exit();
+                self.end_running();
                 self.leave(Leaving::Exiting)
             }
             _ if !self.running.terms.admit(self.id) => self.choose_on_other_terms(now, reason),
@@ -123,7 +123,10 @@ impl Cpu<'_> {
     #[inline(never)]
     fn choose_on_other_terms(&mut self, now: Nanos, reason: Reason) -> u32 {
         match self.admission(self.running) {
-            Admission::Refused => self.leave(Leaving::Moving),
+            Admission::Refused => {
+                self.count_preemption();
+                self.leave(Leaving::Moving)
+            }
             Admission::Ranked => {
                 self.make_ranked(now);
                 self.choose_by_rank(now, reason)
@@ -131,6 +134,27 @@ impl Cpu<'_> {
             Admission::Fair if reason == Reason::Yield => self.give_way(now),
             Admission::Fair => self.preempted(now),
         }
+    }
+
+    /// The running task is done.
+    #[inline]
+    pub(super) fn end_running(&mut self) {
+        self.running.state.exit();
+        self.mailbox.stats.exits.add(1);
+    }
+
+    /// The running task must go although it could go on.
+    #[inline]
+    pub(super) fn count_preemption(&mut self) {
+        self.mailbox.stats.preemptions.add(1);
+        self.running.preemptions.add(1);
+    }
+
+    /// The running task gives way.
+    #[inline]
+    pub(super) fn count_yield(&mut self) {
+        self.mailbox.stats.yields.add(1);
+        self.running.yields.add(1);
     }
 
     #[inline]
@@ -160,7 +184,9 @@ impl Cpu<'_> {
         }
         match self.queue.first() {
             Some((key, _)) if self.policy.may_give_way(self.running, key) => {
-                self.exchange(Arrival::Yielded(key), now)
+                let next = self.exchange(Arrival::Yielded(key), now);
+                self.count_yield();
+                next
             }
             _ => self.current,
         }
@@ -173,8 +199,7 @@ impl Cpu<'_> {
         if self.queue.is_empty() || !self.policy.is_over(running, &mut self.queue, self.tasks, urged) {
             return self.current;
         }
-        self.mailbox.stats.preemptions.add(1);
-        self.running.preemptions.add(1);
+        self.count_preemption();
         self.exchange(Arrival::Preempted, now)
     }
 

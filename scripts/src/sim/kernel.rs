@@ -134,12 +134,24 @@ impl World<'_> {
             Next::Stay => return true,
             Next::Switch(slot) => {
                 self.cpus[cpu].left = self.cpus[cpu].thread;
+                if reason == Reason::Block {
+                    self.count_block(cpu);
+                }
                 self.cpus[cpu].thread = self.tenants[slot];
                 let takes = SWITCH + self.machine.slow_switch.draw(&mut self.cpus[cpu].rng);
                 self.begin(cpu, Phase::Switching, Some(takes));
             }
         }
         false
+    }
+
+    /// The thread that's being left said that it blocks. With a permit it needn't, and may be preempted all the same.
+    fn count_block(&mut self, cpu: usize) {
+        let left = self.cpus[cpu].left.expect("who blocks runs");
+        if self.shared.task(self.threads[left].task.index()).is_blocked() {
+            self.threads[left].blocks += 1;
+            self.cpus[cpu].blocks += 1;
+        }
     }
 
     /// The second half of a switch, on the new stack.

@@ -199,6 +199,7 @@ impl World<'_> {
             cpu_ns: self.accounted(thread),
             switches: task.switches.get(),
             preemptions: task.preemptions.get(),
+            wakeups: task.wakeups(),
             migrations: task.migrations.get(),
         }
     }
@@ -209,6 +210,7 @@ impl World<'_> {
         Counters {
             switches: stats.switches.get(),
             preemptions: stats.preemptions.get(),
+            blocks: self.shared.blocks(CpuId(cpu as u32)),
             migrations: stats.migrations.get(),
             kicks_sent: stats.kicks_sent.get(),
             kicks_saved: stats.kicks_saved.get(),

@@ -57,6 +57,8 @@ pub struct VirtualCpu<'a> {
     pub skew: u64,
     /// Interrupts taken.
     pub interrupts: u64,
+    /// Times that a thread blocked here.
+    pub blocks: u64,
     /// Until when it's stalled.
     pub stalled_until: u64,
     /// Posts of its own that needed no interrupt, as far as they were seen to.
@@ -96,6 +98,8 @@ pub struct Thread {
     pub work: u64,
     /// CPU time as the scheduler accounted it when it exited.
     pub accounted: u64,
+    /// Times that it blocked.
+    pub blocks: u64,
     /// Whether a wake came while it wasn't parked.
     pub permit: bool,
     /// Whether it's on its way to sleep: a wake now ends that, and leaves nothing for the next time.
@@ -229,6 +233,7 @@ impl<'a> World<'a> {
             remaining: 0,
             work: 0,
             accounted: 0,
+            blocks: 0,
             permit: false,
             leaving: false,
             rng,
@@ -279,6 +284,7 @@ impl<'a> VirtualCpu<'a> {
             kicks: 0,
             skew,
             interrupts: 0,
+            blocks: 0,
             stalled_until: 0,
             rng,
         }

@@ -5,6 +5,7 @@
 //! a large one often enough that the cost stays that of the simulation. What is bounded in time is kept as "since
 //! when", so that a sweep that comes late finds it all the same.
 
+mod counts;
 mod fairness;
 mod order;
 mod place;
@@ -55,6 +56,8 @@ pub enum Invariant {
     Control,
     /// All time is accounted for.
     TimeConserved,
+    /// Wake-ups and blocks are told as they happened.
+    Counts,
     /// CPUs get something done.
     Progress,
     /// Loops get the shares that their weights say.

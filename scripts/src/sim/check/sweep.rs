@@ -29,6 +29,7 @@ impl World<'_> {
         if self.checker.until_sum == 0 {
             self.checker.until_sum = SWEEPS_A_SUM;
             self.check_conserved()?;
+            self.check_counts()?;
         }
         Ok(())
     }
