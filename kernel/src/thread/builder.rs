@@ -2,13 +2,12 @@
 
 use core::fmt;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use arch::interrupts;
 use sched::{Affinity, Class, CpuId, NORMAL_WEIGHT, Spec};
 
-use super::join::Packet;
+use super::join::{Packet, Run};
 use super::table::DEFAULT_STACK;
 use super::{JoinHandle, Thread, names};
 use crate::dispatch;
@@ -108,19 +107,18 @@ impl<'a> Builder<'a> {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        if !heap::has_room(SPARE + size_of::<F>() + size_of::<T>()) {
+        if !heap::has_room(SPARE + size_of::<F>().max(size_of::<T>())) {
             return Err(SpawnError::OutOfMemory);
         }
-        let (local, packet) = (Local::here(), Arc::new(Packet::new()));
-        let result = packet.clone();
-        let thread = self.make(local, Box::new(move || result.leave(body())))?;
+        let (local, packet) = (Local::here(), Arc::new(Packet::new(body)));
+        let thread = self.make(local, packet.clone())?;
         let task = thread.task();
         dispatch::start(task);
         Ok(JoinHandle::new(thread, packet))
     }
 
     /// Fills a slot.
-    fn make(self, local: &Local, body: Box<dyn FnOnce() + Send>) -> Result<Thread, SpawnError> {
+    fn make(self, local: &Local, body: Arc<dyn Run>) -> Result<Thread, SpawnError> {
         if self.affinity.first().index() >= local.shared.cpus() {
             return Err(SpawnError::UnknownCpu);
         }
@@ -149,6 +147,6 @@ extern "C" fn entry(slot: usize) -> ! {
         dispatch::preempt();
     }
     let body = Local::here().threads.take_body(slot);
-    body();
+    body.run();
     super::exit::exit(slot)
 }

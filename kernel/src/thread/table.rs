@@ -7,6 +7,7 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use arch::context::Context;
@@ -17,11 +18,12 @@ use sched::{Shared, TaskId};
 
 use super::Thread;
 use super::builder::SpawnError;
+use super::join::Run;
 
 /// The stack of a thread that doesn't ask for another size, in bytes.
 pub const DEFAULT_STACK: usize = 32 << 10;
 
-type Body = Box<dyn FnOnce() + Send>;
+type Body = Arc<dyn Run>;
 
 /// What a thread does when it ends.
 pub(super) type ExitNotifier = Box<dyn FnOnce()>;
