@@ -5,10 +5,11 @@
 //! blocking and yielding a switch. So workloads are tested for what they do, not for what a kernel would make of it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -70,6 +71,9 @@ impl<const CPUS: usize> Os for Host<CPUS> {
     type Condvar = Condvar;
     type Sender<T: Send + 'static> = SyncSender<T>;
     type Receiver<T: Send + 'static> = Receiver<T>;
+    type Rcu<T: Send + Sync + 'static> = RwLock<T>;
+    type Timers = BTreeSet<(u64, usize)>;
+    type Timer = (u64, usize);
 
     fn spawn<T, F>(spec: &Spec<'_>, body: F) -> Result<Self::JoinHandle<T>, SpawnError>
     where
@@ -166,6 +170,32 @@ impl<const CPUS: usize> Os for Host<CPUS> {
 
     fn receive<T: Send + 'static>(receiver: &Receiver<T>) -> Option<T> {
         receiver.recv().ok()
+    }
+
+    fn rcu<T: Send + Sync + 'static>(value: T) -> RwLock<T> {
+        RwLock::new(value)
+    }
+
+    fn rcu_read<T: Send + Sync + 'static, R>(rcu: &RwLock<T>, read: impl FnOnce(&T) -> R) -> R {
+        read(&rcu.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn rcu_replace<T: Send + Sync + 'static>(rcu: &RwLock<T>, value: T) {
+        *rcu.write().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+
+    fn timers() -> Self::Timers {
+        BTreeSet::new()
+    }
+
+    fn set_timer(timers: &mut Self::Timers, deadline: u64) -> Self::Timer {
+        let timer = (deadline, timers.len());
+        timers.insert(timer);
+        timer
+    }
+
+    fn cancel_timer(timers: &mut Self::Timers, timer: Self::Timer) -> bool {
+        timers.remove(&timer)
     }
 
     fn examples() -> &'static [(&'static str, fn())] {

@@ -20,6 +20,7 @@ pub mod monitor;
 pub mod options;
 pub mod os;
 pub mod probe;
+mod random;
 pub mod record;
 pub mod report;
 pub mod soak;

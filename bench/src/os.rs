@@ -237,6 +237,13 @@ pub trait Os: Sized + 'static {
     /// Receives them.
     type Receiver<T: Send + 'static>: Send + 'static;
 
+    /// A value that's read far more often than replaced.
+    type Rcu<T: Send + Sync + 'static>: Send + Sync + 'static;
+    /// As many timers as a thread likes.
+    type Timers;
+    /// One of them, set.
+    type Timer: Copy;
+
     /// Creates a thread that runs `body` as soon as it is chosen; may allocate.
     ///
     /// # Errors
@@ -290,6 +297,21 @@ pub trait Os: Sized + 'static {
     fn send<T: Send + 'static>(sender: &Self::Sender<T>, message: T);
     /// Receives, and blocks while the channel is empty; `None` once there's nobody to send.
     fn receive<T: Send + 'static>(receiver: &Self::Receiver<T>) -> Option<T>;
+
+    /// A value that readers get until it's replaced.
+    fn rcu<T: Send + Sync + 'static>(value: T) -> Self::Rcu<T>;
+    /// Reads the value as it is now. `read` may not block.
+    fn rcu_read<T: Send + Sync + 'static, R>(rcu: &Self::Rcu<T>, read: impl FnOnce(&T) -> R) -> R;
+    /// Replaces it. The old value is dropped when nobody reads it any more; may block.
+    fn rcu_replace<T: Send + Sync + 'static>(rcu: &Self::Rcu<T>, value: T);
+
+    /// No timers yet, for the calling thread.
+    fn timers() -> Self::Timers;
+    /// Sets one for `deadline`, by the clock of [`now`](Self::now).
+    fn set_timer(timers: &mut Self::Timers, deadline: u64) -> Self::Timer;
+    /// Takes one back; whether it was set still.
+    fn cancel_timer(timers: &mut Self::Timers, timer: Self::Timer) -> bool;
+
     /// Examples of what the system offers beside this, by name. Each asserts what it shows.
     fn examples() -> &'static [(&'static str, fn())] {
         &[]

@@ -10,7 +10,6 @@
 //! The seed decides what is done; how it's interleaved, the machine and whoever pauses it.
 
 mod crew;
-mod random;
 
 use alloc::format;
 use alloc::string::String;
@@ -20,10 +19,10 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::os::{Class, Memory, Os, Priority, SpawnError};
+use crate::random::Random;
 use crate::record::{self, Body, End, Record, Verdict};
 use crate::units::Time;
 use crew::{Crew, Member, Total};
-use random::Random;
 
 /// A round's length.
 const ROUND_NS: core::ops::Range<u64> = 50_000_000..800_000_000;

@@ -92,10 +92,11 @@ const fn full_only(row: Row) -> Row {
 }
 
 /// The rows, in the order in which they run.
-pub static ROWS: [Row; 51] = [
+pub static ROWS: [Row; 54] = [
     row("clock", Group::Cost, 1, Workload::Clock),
     row("mutex/free", Group::Cost, 1, Workload::MutexFree),
     row("mutex/contended", Group::Cost, 2, Workload::MutexContended),
+    row("rcu/read", Group::Cost, 1, Workload::RcuRead),
     row("yield", Group::Cost, 1, Workload::Yield),
     row("handover/colocated", Group::Cost, 1, Workload::Handover(Place::Colocated)),
     row("handover/apart", Group::Cost, 2, Workload::Handover(Place::Apart)),
@@ -114,6 +115,8 @@ pub static ROWS: [Row; 51] = [
     row("reschedule/100", Group::Cost, 1, Workload::Reschedule { runnable: 100 }),
     full_only(row("reschedule/1000", Group::Cost, 1, Workload::Reschedule { runnable: 1_000 })),
     full_only(row("reschedule/10000", Group::Cost, 1, Workload::Reschedule { runnable: 10_000 })),
+    row("timers/10", Group::Cost, 1, Workload::Timers { set: 10 }),
+    full_only(row("timers/100000", Group::Cost, 1, Workload::Timers { set: 100_000 })),
     full_only(row("threads/alive", Group::Cost, 1, Workload::Alive)),
     full_only(row("threads/storm", Group::Cost, 1, Workload::Storm)),
     row("share/equal", Group::Share, 1, Workload::Equal),

@@ -20,6 +20,7 @@ mod messaging;
 mod mutex;
 mod park;
 mod placement;
+mod rcu;
 mod realtime;
 mod reschedule;
 mod schbench;
@@ -27,6 +28,7 @@ mod spawn;
 mod threads;
 mod tickless;
 mod timer;
+mod timers;
 mod timeslice;
 mod timing;
 mod vectors;
@@ -57,6 +59,7 @@ pub enum Workload {
     Clock,
     MutexFree,
     MutexContended,
+    RcuRead,
     Yield,
     Handover(Place),
     Park(Place),
@@ -72,6 +75,10 @@ pub enum Workload {
     Reschedule {
         /// How many threads.
         runnable: usize,
+    },
+    Timers {
+        /// How many are set.
+        set: usize,
     },
     Alive,
     Storm,
@@ -286,6 +293,7 @@ impl Workload {
             Self::Clock => clock::run::<O>(name, lab, report),
             Self::MutexFree => mutex::free::<O>(name, lab, report),
             Self::MutexContended => mutex::contended::<O>(name, lab, report),
+            Self::RcuRead => rcu::read::<O>(name, lab, report),
             Self::Yield => yielding::run::<O>(name, lab, report),
             Self::Handover(place) => handover::run::<O>(name, place, lab, report),
             Self::Park(place) => park::run::<O>(name, place, lab, report),
@@ -295,6 +303,7 @@ impl Workload {
             Self::Timer { load } => timer::run::<O>(name, load, lab, report),
             Self::Spawn => spawn::run::<O>(name, lab, report),
             Self::Reschedule { runnable } => reschedule::run::<O>(name, runnable, lab, report),
+            Self::Timers { set } => timers::run::<O>(name, set, lab, report),
             Self::Alive => threads::alive::<O>(name, lab, report),
             Self::Storm => threads::storm::<O>(name, lab, report),
             Self::Equal => equal::run::<O>(name, lab, report),

@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use alloc::boxed::Box;
+
 use arch::{apic, clock, cpu, interrupts, percpu, timer};
 use bench::os::{Attention, Class, Counters, Distance, Memory, Os, SpawnError, Spec, Usage};
 use bench::record::Env;
@@ -11,10 +13,11 @@ use sched::{Affinity, CpuId, Nanos};
 use crate::facts;
 use crate::lateness;
 use crate::local::{Local, now};
+use crate::preempt::PreemptGuard;
 use crate::probe;
 use crate::registers;
-use crate::sync::{Condvar, Mutex, MutexGuard, examples, mpsc};
-use crate::thread::{self, Builder, JoinHandle, Thread};
+use crate::sync::{Condvar, Mutex, MutexGuard, Rcu, examples, mpsc};
+use crate::thread::{self, Builder, JoinHandle, Thread, Timer, Timers};
 
 /// This kernel.
 pub struct Tacet;
@@ -27,6 +30,9 @@ impl Os for Tacet {
     type Condvar = Condvar;
     type Sender<T: Send + 'static> = mpsc::Sender<T>;
     type Receiver<T: Send + 'static> = mpsc::Receiver<T>;
+    type Rcu<T: Send + Sync + 'static> = Rcu<T>;
+    type Timers = Timers;
+    type Timer = Timer;
 
     fn spawn<T, F>(spec: &Spec<'_>, body: F) -> Result<JoinHandle<T>, SpawnError>
     where
@@ -126,6 +132,31 @@ impl Os for Tacet {
 
     fn receive<T: Send + 'static>(receiver: &mpsc::Receiver<T>) -> Option<T> {
         receiver.recv().ok()
+    }
+
+    fn rcu<T: Send + Sync + 'static>(value: T) -> Rcu<T> {
+        Rcu::new(Box::new(value))
+    }
+
+    #[inline]
+    fn rcu_read<T: Send + Sync + 'static, R>(rcu: &Rcu<T>, read: impl FnOnce(&T) -> R) -> R {
+        read(rcu.read(&PreemptGuard::new()))
+    }
+
+    fn rcu_replace<T: Send + Sync + 'static>(rcu: &Rcu<T>, value: T) {
+        rcu.replace(Box::new(value));
+    }
+
+    fn timers() -> Timers {
+        Timers::new()
+    }
+
+    fn set_timer(timers: &mut Timers, deadline: u64) -> Timer {
+        timers.set(Nanos(deadline))
+    }
+
+    fn cancel_timer(timers: &mut Timers, timer: Timer) -> bool {
+        timers.cancel(timer)
     }
 
     fn examples() -> &'static [(&'static str, fn())] {

@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use core::hint::black_box;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use super::random::Random;
 use crate::os::{Os, SpawnError, Spec};
+use crate::random::Random;
 
 /// A thread of a crew.
 pub struct Member<O: Os> {

@@ -22,6 +22,7 @@ use self::ledger::{Ledger, Stint, episodes};
 use super::timing::{all_cpus, in_thread};
 use super::{Effort, Lab, NO_ICOUNT, Timed, Trouble};
 use crate::os::{Os, SpawnError, Spec};
+use crate::random::Random;
 use crate::report::Report;
 use crate::units::Time;
 use crate::verdict::Judgement;
@@ -61,7 +62,7 @@ fn come_and_go<O: Os>(seed: u64, effort: &Effort) -> Result<Timed, Trouble> {
     let before = all_cpus::<O>();
     let end = O::now() + effort.second_ns;
     for line in 0..lines as u64 {
-        let random = Random(seed.wrapping_mul(lines as u64).wrapping_add(line));
+        let random = Random::new(seed.wrapping_mul(lines as u64).wrapping_add(line));
         start::<O>(Life { ledger: Ledger::default(), random, end }, done.clone());
     }
     let started = O::now();
@@ -100,12 +101,12 @@ impl Life {
         self.ledger.lives += 1;
         let mut ready = born;
         loop {
-            let span = self.random.below(RUN_NS);
+            let span = self.random.within(0..RUN_NS);
             self.compute::<O>(ready, span);
-            if self.random.below(LIFE) == 0 || O::now() >= self.end {
+            if self.random.within(0..LIFE) == 0 || O::now() >= self.end {
                 return;
             }
-            let nap = self.random.below(SLEEP_NS);
+            let nap = self.random.within(0..SLEEP_NS);
             ready = O::now() + nap;
             O::sleep(nap);
         }
@@ -131,17 +132,5 @@ impl Life {
             stint.ended = now;
         }
         self.ledger.note(stint);
-    }
-}
-
-/// `SplitMix64`.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ z >> 31) % limit
     }
 }

@@ -97,5 +97,5 @@ fn samples_never_exceed_what_was_asked_for() {
             assert!(latency.min <= latency.median && latency.median <= latency.max, "{record:?}");
         }
     }
-    assert_eq!(rows, 23);
+    assert_eq!(rows, 26);
 }

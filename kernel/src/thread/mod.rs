@@ -10,7 +10,6 @@ mod timers;
 pub use builder::{Builder, SpawnError};
 pub use exit::at_exit;
 pub use join::JoinHandle;
-#[expect(unused_imports, reason = "programs use it; the suite happens not to use all")]
 pub use timers::{Timer, Timers};
 
 use alloc::sync::Arc;
