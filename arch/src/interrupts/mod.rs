@@ -7,6 +7,7 @@
 pub(crate) mod exceptions;
 pub(crate) mod idt;
 pub mod stubs;
+mod xmm;
 
 use crate::fault::Registers;
 use crate::percpu::{COUNTERS, PerCpu};

@@ -7,6 +7,7 @@
 //!
 //! Interrupts stay off from entry to IRETQ. An NMI or a fault in between has a stack of its own.
 
+use super::xmm::xmm;
 use super::{handlers, vector};
 use crate::context::xstate::DEFAULT_MXCSR;
 use crate::cpu::area::{CODE_SELECTOR, DATA_SELECTOR};
@@ -75,43 +76,13 @@ macro_rules! stub {
                 "mov qword ptr [rax + {ss}], {data}",
                 "lea rbp, [rax + {rbp}]",
                 "mov rsp, rax",
-                "movaps [rsp], xmm0",
-                "movaps [rsp + 0x10], xmm1",
-                "movaps [rsp + 0x20], xmm2",
-                "movaps [rsp + 0x30], xmm3",
-                "movaps [rsp + 0x40], xmm4",
-                "movaps [rsp + 0x50], xmm5",
-                "movaps [rsp + 0x60], xmm6",
-                "movaps [rsp + 0x70], xmm7",
-                "movaps [rsp + 0x80], xmm8",
-                "movaps [rsp + 0x90], xmm9",
-                "movaps [rsp + 0xa0], xmm10",
-                "movaps [rsp + 0xb0], xmm11",
-                "movaps [rsp + 0xc0], xmm12",
-                "movaps [rsp + 0xd0], xmm13",
-                "movaps [rsp + 0xe0], xmm14",
-                "movaps [rsp + 0xf0], xmm15",
+                xmm!(save),
                 "stmxcsr [rsp + {mxcsr}]",
                 "ldmxcsr [rip + {default_mxcsr}]", // a thread's rounding mode is not the handler's
                 "cld",
                 "inc qword ptr gs:[{count}]",
                 "call {handler}",
-                "movaps xmm0, [rsp]",
-                "movaps xmm1, [rsp + 0x10]",
-                "movaps xmm2, [rsp + 0x20]",
-                "movaps xmm3, [rsp + 0x30]",
-                "movaps xmm4, [rsp + 0x40]",
-                "movaps xmm5, [rsp + 0x50]",
-                "movaps xmm6, [rsp + 0x60]",
-                "movaps xmm7, [rsp + 0x70]",
-                "movaps xmm8, [rsp + 0x80]",
-                "movaps xmm9, [rsp + 0x90]",
-                "movaps xmm10, [rsp + 0xa0]",
-                "movaps xmm11, [rsp + 0xb0]",
-                "movaps xmm12, [rsp + 0xc0]",
-                "movaps xmm13, [rsp + 0xd0]",
-                "movaps xmm14, [rsp + 0xe0]",
-                "movaps xmm15, [rsp + 0xf0]",
+                xmm!(restore),
                 "ldmxcsr [rsp + {mxcsr}]",
                 "mov rcx, [rsp + {rcx}]",
                 "mov rdx, [rsp + {rdx}]",
