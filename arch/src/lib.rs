@@ -26,6 +26,7 @@ pub mod debug_console;
 pub mod exit;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub mod fault;
+mod features;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub mod interrupts;
 #[cfg(any(feature = "freestanding", test))]

@@ -6,13 +6,12 @@
 pub(crate) mod area;
 mod control;
 pub use control::protections;
-pub mod features;
 pub mod monitor;
 
 use crate::context::xstate;
 use crate::fault::machine_check;
+pub use crate::features::{Features, features};
 use crate::{apic, interrupts, memory, timer};
-pub use features::{Features, features};
 
 /// First thing on the first CPU: control registers, segments, per-CPU block, interrupt table.
 ///
