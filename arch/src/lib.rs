@@ -36,6 +36,8 @@ pub mod memory;
 pub mod percpu;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub mod pic;
+pub mod pit;
+pub mod rtc;
 pub mod serial;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub mod smp;

@@ -5,6 +5,7 @@
 //! to 0x20..0x2f. A spurious 7 or 15 is told from a real one by the in-service register, where it does not appear.
 
 use crate::interrupts::vector;
+use core::array;
 use core::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use x86_64::instructions::port::Port;
 
@@ -21,12 +22,20 @@ const CASCADE_LINE: u8 = 2;
 const MODE_8086: u8 = 0x01;
 /// OCW2: end of the highest interrupt in service.
 const END_OF_INTERRUPT: u8 = 0x20;
-/// OCW3: the next read of the command port gives the in-service register.
+/// OCW3: the next read of the command port gives the request register, or the in-service register.
+const READ_REQUESTS: u8 = 0x0a;
 const READ_IN_SERVICE: u8 = 0x0b;
 
-/// The masks found by [`init`]: master in the low byte.
-static FIRMWARE_MASKS: AtomicU16 = AtomicU16::new(0xffff);
-static SPURIOUS: AtomicU64 = AtomicU64::new(0);
+/// All lines. Words like this one have a bit a line, line 0 lowest: the master in the low byte, the slave in the high one.
+pub const ALL: u16 = 0xffff;
+/// The master's line that the slave hangs on: nothing comes from the slave while that is masked.
+pub const CASCADE: u16 = 1 << CASCADE_LINE;
+
+/// The masks found by [`init`].
+static FIRMWARE_MASKS: AtomicU16 = AtomicU16::new(ALL);
+/// Ends signalled, and spurious interrupts, at the master and at the slave.
+static ENDED: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+static SPURIOUS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
 fn write(port: u16, value: u8) {
     // SAFETY: a port of the 8259s, which reach no memory. The write to an unused port gives old ones time.
@@ -45,12 +54,18 @@ fn read(port: u16) -> u8 {
 ///
 /// Harmless where there are none: the ports read as ones and swallow writes.
 pub fn init() {
-    let masks = [read(MASTER_DATA), read(SLAVE_DATA)];
-    FIRMWARE_MASKS.store(u16::from_le_bytes(masks), Ordering::Relaxed);
+    FIRMWARE_MASKS.store(masks(), Ordering::Relaxed);
+    remap();
+    set_masks(ALL);
+}
+
+/// Moves both controllers to vectors 0x20..0x2f, and forgets requests and interrupts in service. The masks, which this
+/// clears, are saved and restored. With interrupts off.
+pub fn remap() {
+    let masks = masks();
     initialise(MASTER_COMMAND, vector::LEGACY, 1 << CASCADE_LINE);
     initialise(SLAVE_COMMAND, vector::LEGACY + 8, CASCADE_LINE);
-    write(MASTER_DATA, 0xff);
-    write(SLAVE_DATA, 0xff);
+    set_masks(masks);
 }
 
 fn initialise(command: u16, first_vector: u8, cascade: u8) {
@@ -61,34 +76,83 @@ fn initialise(command: u16, first_vector: u8, cascade: u8) {
     write(data, MODE_8086);
 }
 
-/// The lines that firmware had masked, one bit each, line 0 lowest.
+/// Whether there are any: whether a mask can be read back. With all lines masked.
+pub fn is_there() -> bool {
+    set_masks(ALL & !CASCADE);
+    let there = masks() == ALL & !CASCADE;
+    set_masks(ALL);
+    there
+}
+
+/// The lines that firmware had masked.
 pub fn firmware_masks() -> u16 {
     FIRMWARE_MASKS.load(Ordering::Relaxed)
 }
 
-/// Spurious interrupts since boot, on all CPUs.
-pub fn spurious_count() -> u64 {
-    SPURIOUS.load(Ordering::Relaxed)
+/// The lines that are masked.
+pub fn masks() -> u16 {
+    u16::from_le_bytes([read(MASTER_DATA), read(SLAVE_DATA)])
+}
+
+/// Masks these lines and no others. The others interrupt a CPU whose local APIC lets them through
+/// ([`crate::apic::set_virtual_wire`]).
+pub fn set_masks(masks: u16) {
+    let [master, slave] = masks.to_le_bytes();
+    write(MASTER_DATA, master);
+    write(SLAVE_DATA, slave);
+}
+
+/// The lines that ask, masked or not. With interrupts off.
+pub fn requests() -> u16 {
+    status(READ_REQUESTS)
+}
+
+/// The lines whose interrupts were delivered and not ended. With interrupts off.
+pub fn in_service() -> u16 {
+    status(READ_IN_SERVICE)
+}
+
+fn status(register: u8) -> u16 {
+    let of = |command| {
+        write(command, register);
+        read(command)
+    };
+    u16::from_le_bytes([of(MASTER_COMMAND), of(SLAVE_COMMAND)])
+}
+
+/// What was done at a pair of controllers, the master's first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Ends of interrupts that were signalled.
+    pub ended: [u64; 2],
+    /// Spurious interrupts.
+    pub spurious: [u64; 2],
+}
+
+/// All of it since boot.
+pub fn tally() -> Tally {
+    let read = |counts: &[AtomicU64; 2]| array::from_fn(|at| counts[at].load(Ordering::Relaxed));
+    Tally { ended: read(&ENDED), spurious: read(&SPURIOUS) }
 }
 
 /// Signals the end of an interrupt of `line` to those controllers that wait for it, or counts it as spurious.
 ///
 /// A spurious 7 needs no signal. A spurious 15 is the slave's: the master did see a real request on its cascade line.
 pub(crate) fn end_of_interrupt(line: u8) {
-    let spurious = line & 7 == 7 && !in_service(line);
+    let is_slaves = line >= 8;
+    let spurious = line & 7 == 7 && in_service() & 1 << line == 0;
     if spurious {
-        SPURIOUS.fetch_add(1, Ordering::Relaxed);
+        SPURIOUS[usize::from(is_slaves)].fetch_add(1, Ordering::Relaxed);
     }
-    if line >= 8 && !spurious {
-        write(SLAVE_COMMAND, END_OF_INTERRUPT);
+    if is_slaves && !spurious {
+        end_at(SLAVE_COMMAND);
     }
-    if line >= 8 || !spurious {
-        write(MASTER_COMMAND, END_OF_INTERRUPT);
+    if is_slaves || !spurious {
+        end_at(MASTER_COMMAND);
     }
 }
 
-fn in_service(line: u8) -> bool {
-    let command = if line < 8 { MASTER_COMMAND } else { SLAVE_COMMAND };
-    write(command, READ_IN_SERVICE);
-    read(command) & 1 << (line & 7) != 0
+fn end_at(command: u16) {
+    write(command, END_OF_INTERRUPT);
+    ENDED[usize::from(command == SLAVE_COMMAND)].fetch_add(1, Ordering::Relaxed);
 }

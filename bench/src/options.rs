@@ -47,6 +47,8 @@ pub struct Options {
     pub watchdog: Option<u64>,
     /// Whether the serial port takes commands: `console=`.
     pub console: Switch,
+    /// What boot shows of the legacy controllers: `legacy=`.
+    pub legacy: Legacy,
     /// A fault to plant, for the boot tests: `plant=`.
     pub plant: Plant,
 }
@@ -83,6 +85,16 @@ pub enum IdleMode {
     Halt,
     /// By MWAIT, for a store or an interrupt; or no boot.
     Mwait,
+}
+
+/// `legacy=`: what boot does with the 8259s beside turning them off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Legacy {
+    /// Nothing.
+    #[default]
+    Off,
+    /// It shows that they work, and that they're off afterwards; or no boot.
+    Show,
 }
 
 /// On or off.
@@ -153,6 +165,10 @@ impl Choice for IdleMode {
     const NAMES: &'static [(&'static str, Self)] = &[("halt", Self::Halt), ("mwait", Self::Mwait)];
 }
 
+impl Choice for Legacy {
+    const NAMES: &'static [(&'static str, Self)] = &[("off", Self::Off), ("show", Self::Show)];
+}
+
 impl Choice for Switch {
     const NAMES: &'static [(&'static str, Self)] = &[("off", Self::Off), ("on", Self::On)];
 }
@@ -192,6 +208,7 @@ impl Default for Options {
             soak: None,
             watchdog: None,
             console: Switch::default(),
+            legacy: Legacy::default(),
             plant: Plant::default(),
         }
     }
@@ -216,6 +233,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("soak", "a duration, such as 1800s"),
     ("watchdog", "off, or a duration, such as 1s"),
     ("console", "off, on: with it no suite runs unless it's named"),
+    ("legacy", "off, show"),
     (
         "plant",
         "none, panic, fault, overflow, hang, double-fault, machine-check, panic-twice, panic-noisy, heap, stuck, \
@@ -260,6 +278,7 @@ impl Options {
             "soak" => self.soak = Some(duration(key, value)?),
             "watchdog" => self.watchdog = watchdog(value)?,
             "console" => self.console = Choice::parse(key, value)?,
+            "legacy" => self.legacy = Choice::parse(key, value)?,
             "plant" => self.plant = Choice::parse(key, value)?,
             _ => {
                 let constant = self.constant(key, value)?;
@@ -303,7 +322,7 @@ impl fmt::Display for Options {
         write!(f, " sched.rt-runtime=100us sched.rt-period={}ns", rt_period.0)?;
         write!(f, " sched.rt-runtime={}ns sched.rr-slice={}ns", rt_runtime.0, rr_slice.0)?;
         write!(f, " timer={} apic={} idle={}", self.timer.name(), self.apic.name(), self.idle.name())?;
-        write!(f, " plant={}", self.plant.name())?;
+        write!(f, " legacy={} plant={}", self.legacy.name(), self.plant.name())?;
         for (key, value) in [("soak", self.soak), ("watchdog", self.watchdog)] {
             if let Some(ns) = value {
                 write!(f, " {key}={ns}ns")?;

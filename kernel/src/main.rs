@@ -15,6 +15,7 @@ mod facts;
 mod heap;
 mod idle;
 mod lateness;
+mod legacy;
 mod local;
 mod machine;
 mod monitor;
@@ -34,7 +35,7 @@ mod watchdog;
 
 use arch::boot::BootInfo;
 use arch::{acpi, cpu, interrupts, memory, serial};
-use bench::options::Switch;
+use bench::options::{Legacy, Switch};
 
 arch::entry!(main);
 
@@ -73,6 +74,9 @@ fn main(info: &'static BootInfo) -> ! {
     let topology = start::topology(&started.online);
     machine::describe(info, &acpi, clock, &started, &topology);
     machine::check_cpus(&options, &started);
+    if options.legacy == Legacy::Show {
+        legacy::show();
+    }
     facts::record(info, clock, options);
     start::schedule(topology, config);
 

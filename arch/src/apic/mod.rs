@@ -41,6 +41,8 @@ const BASE_ENABLED: u64 = 1 << 11;
 const LVT_MASKED: u32 = 1 << 16;
 /// Delivery mode of a pin (SDM 3A 12.5.1).
 const LVT_NMI: u32 = 0b100 << 8;
+/// The vector comes from an 8259: what Intel calls virtual wire mode.
+const LVT_FROM_8259: u32 = 0b111 << 8;
 const SPURIOUS_SOFTWARE_ENABLE: u32 = 1 << 8;
 
 /// Errors that the local APICs reported about themselves: interrupts, and the union of their causes (SDM 3A 12.5.3).
@@ -136,6 +138,16 @@ fn enable_xapic_of_x2apic() {
     registers::write(Register::LVT_ERROR, vector::APIC_ERROR.into());
     registers::write(Register::DIVIDE, registers::DIVIDE_BY_1);
     registers::write(Register::SPURIOUS, SPURIOUS_SOFTWARE_ENABLE | u32::from(vector::SPURIOUS));
+}
+
+/// Whether this CPU is interrupted by the 8259s, whose request every local APIC has on its first pin.
+pub fn set_virtual_wire(open: bool) {
+    registers::write(Register::LVT_LINT0, if open { LVT_FROM_8259 } else { LVT_MASKED });
+}
+
+/// Whether it is.
+pub fn has_virtual_wire() -> bool {
+    registers::read(Register::LVT_LINT0) & LVT_MASKED == 0
 }
 
 /// This CPU's local APIC id.

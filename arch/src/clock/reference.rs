@@ -1,5 +1,6 @@
 //! Counters of a known rate, to measure the TSC by: HPET, ACPI PM timer, PIT.
 
+use crate::pit;
 use x86_64::instructions::port::Port;
 
 /// A running counter. It counts up, modulo `mask + 1`.
@@ -110,7 +111,7 @@ impl Pit {
 
 impl Reference for Pit {
     fn hz(&self) -> u64 {
-        1_193_182
+        pit::FREQUENCY.into()
     }
 
     fn mask(&self) -> u64 {

@@ -142,6 +142,14 @@ pub fn enable() {
     unsafe { asm!("sti", options(nostack, preserves_flags)) };
 }
 
+/// Enters the handler of `VECTOR`, one of an interrupt, as if that had come: nothing asked for it.
+#[inline(always)]
+pub fn raise<const VECTOR: u8>() {
+    const { assert!(VECTOR >= vector::LEGACY, "exceptions' handlers don't return") };
+    // SAFETY: as `enable`, if for one interrupt.
+    unsafe { asm!("int {}", const VECTOR) };
+}
+
 /// Whether interrupts are on, on this CPU.
 #[inline(always)]
 pub fn enabled() -> bool {

@@ -168,7 +168,7 @@ macro_rules! unassigned {
 }
 
 row!(
-    /// The sixteen lines of the 8259s. All are masked: what comes is spurious, or an emulator's mistake.
+    /// The sixteen lines of the 8259s. All are masked, but while the legacy controllers are shown: what else comes is spurious.
     LEGACY: vector::LEGACY, legacy, [
     line0 = 0, line1 = 1, line2 = 2, line3 = 3, line4 = 4, line5 = 5, line6 = 6, line7 = 7,
     line8 = 8, line9 = 9, line10 = 10, line11 = 11, line12 = 12, line13 = 13, line14 = 14, line15 = 15]);

@@ -22,7 +22,7 @@ fn every_key_is_understood() {
     let options = parse(
         "suite=yield,share cpus=2 policy=round-robin seed=0xff sched.tau=0.5s sched.hysteresis=2500us \
          sched.penalty=0ns sched.poll=1us sched.rt-period=2s sched.rt-runtime=1.5s \
-         sched.rr-slice=20ms timer=oneshot apic=xapic idle=mwait console=on plant=overflow watchdog=1.5s",
+         sched.rr-slice=20ms timer=oneshot apic=xapic idle=mwait console=on legacy=show plant=overflow watchdog=1.5s",
     );
     assert_eq!((options.cpus, options.seed), (Some(2), 255));
     let sched = Config {
@@ -37,8 +37,8 @@ fn every_key_is_understood() {
     };
     assert_eq!(options.sched, sched);
     assert_eq!(
-        (options.timer, options.apic, options.console, options.plant),
-        (TimerMode::Oneshot, ApicMode::Xapic, Switch::On, Plant::Overflow)
+        (options.timer, options.apic, options.console, options.legacy, options.plant),
+        (TimerMode::Oneshot, ApicMode::Xapic, Switch::On, Legacy::Show, Plant::Overflow)
     );
     assert_eq!((options.watchdog, parse("soak=2s").soak), (Some(1_500_000_000), Some(2_000_000_000)));
     assert!(complaint("console=on soak=2s").contains("a soak takes no commands"));
@@ -75,7 +75,7 @@ fn a_mistake_names_the_word_what_is_valid_and_what_was_meant() {
         complaint("polcy=decay"),
         "polcy=decay: there is no option \"polcy\". Valid: suite, cpus, policy, seed, sched.tau, sched.hysteresis, \
          sched.penalty, sched.poll, sched.rt-runtime, sched.rt-period, sched.rr-slice, timer, apic, idle, soak, \
-         watchdog, console, plant. Did you mean policy=decay?"
+         watchdog, console, legacy, plant. Did you mean policy=decay?"
     );
     assert_eq!(
         complaint("policy=decoy"),
