@@ -1,4 +1,4 @@
-//! What an exception means, in words. Pure.
+//! What an exception means, or an error of a local APIC, in words. Pure.
 
 use core::fmt;
 
@@ -118,6 +118,30 @@ fn page(error_code: u64) -> &'static str {
     }
 }
 
+/// What a local APIC found wrong, as its error status register has it (SDM 3A 12.5.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ApicErrors(pub u32);
+
+/// By bit.
+const APIC_ERRORS: [&str; 8] = [
+    "send checksum",
+    "receive checksum",
+    "sent and not accepted",
+    "received and not accepted",
+    "redirectable interrupt",
+    "illegal vector sent",
+    "illegal vector received",
+    "illegal register",
+];
+
+impl fmt::Display for ApicErrors {
+    fn fmt(&self, out: &mut fmt::Formatter) -> fmt::Result {
+        let mut names = APIC_ERRORS.iter().enumerate().filter(|(bit, _)| self.0 & 1 << bit != 0);
+        out.write_str(names.next().map_or("no cause given", |(_, name)| name))?;
+        names.try_for_each(|(_, name)| write!(out, ", {name}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +165,13 @@ mod tests {
         assert!(cause(PAGE_FAULT).to_string().starts_with("stack overflow: "));
         assert!(cause(PAGE_FAULT).is_stack_overflow() && cause(DOUBLE_FAULT).is_stack_overflow());
         assert!(!cause(13).is_stack_overflow());
+    }
+
+    #[test]
+    fn every_error_of_an_apic_is_named() {
+        assert_eq!(ApicErrors(0).to_string(), "no cause given");
+        assert_eq!(ApicErrors(1 << 5).to_string(), "illegal vector sent");
+        assert_eq!(ApicErrors(0x84).to_string(), "sent and not accepted, illegal register");
     }
 
     #[test]

@@ -137,6 +137,8 @@ pub enum Plant {
     LostKicks,
     /// Interrupts that nobody expects, by the thousands.
     Spurious,
+    /// An error that the local APIC reports.
+    ApicError,
     /// A clock that jumps, forwards and back.
     Clock,
     /// A page that is both writable and executable.
@@ -188,6 +190,7 @@ impl Choice for Plant {
         ("stuck", Self::Stuck),
         ("lost-kicks", Self::LostKicks),
         ("spurious", Self::Spurious),
+        ("apic-error", Self::ApicError),
         ("clock", Self::Clock),
         ("writable-code", Self::WritableCode),
         ("write-code", Self::WriteCode),
@@ -237,7 +240,7 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "plant",
         "none, panic, fault, overflow, hang, double-fault, machine-check, panic-twice, panic-noisy, heap, stuck, \
-         lost-kicks, spurious, clock, writable-code, write-code, run-data",
+         lost-kicks, spurious, apic-error, clock, writable-code, write-code, run-data",
     ),
 ];
 

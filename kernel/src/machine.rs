@@ -119,6 +119,17 @@ pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &S
     }
 }
 
+/// Says what the local APICs complained about since boot, if they did.
+pub fn describe_errors() {
+    let (reports, causes) = apic::errors();
+    if reports != 0 {
+        println!(
+            "  warning   local APICs reported errors, {} in all: {causes}",
+            Plural(reports as usize, "interrupt")
+        );
+    }
+}
+
 /// Packages, last caches and cores, as a reader counts them.
 struct Levels([usize; 3]);
 

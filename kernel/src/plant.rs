@@ -34,6 +34,7 @@ pub fn grow(plant: Plant) {
         Plant::PanicNoisy => crowd::panic_among_printers(),
         Plant::Stuck => crowd::stick(),
         Plant::Spurious => bumpy::bombard(),
+        Plant::ApicError => bumpy::complain(),
         Plant::LostKicks => bumpy::lose_kicks(),
         Plant::Clock => bumpy::jump(),
         Plant::Heap => hunger::starve(),

@@ -7,6 +7,7 @@ use sched::Nanos;
 
 use crate::console::Log;
 use crate::facts;
+use crate::machine;
 use crate::os::Tacet;
 use crate::plant;
 use crate::record;
@@ -25,6 +26,7 @@ pub fn spawn() {
             Some(time) => bench::soak::run::<Tacet>(options.seed, time, &mut Log),
             None => run(options).failed == 0,
         };
+        machine::describe_errors();
         record::save();
         exit::qemu(if passed { Exit::Passed } else { Exit::Failed })
     });

@@ -93,12 +93,17 @@ fn send_nmi(command: u64) {
 
 /// Interrupts that go wrong on purpose, for tests of what becomes of them.
 pub mod plant {
-    use super::{ASSERT, KICKS, Ordering, command, send, vector};
+    use super::{ASSERT, KICKS, Ordering, command, interrupts, send, vector};
+    use crate::apic::{is_requested, take_causes};
+    use crate::cause::ApicErrors;
 
     /// A vector that is given to nobody, and counted.
     const UNASSIGNED: u8 = 0x33;
     /// One of those that share a counter.
     const OTHER: u8 = 0x51;
+
+    /// Destination shorthand: who sends it (SDM 3A 12.6.1).
+    const TO_ITSELF: u32 = 0b01 << 18;
 
     /// A local APIC id that no CPU has, with room above it: in xAPIC mode all ones would be everyone.
     const NO_APIC: u32 = 0xfe;
@@ -121,6 +126,22 @@ pub mod plant {
             send(destination | u64::from(ASSERT | u32::from(vector)));
         }
         vectors.len() as u64
+    }
+
+    /// Sends this CPU vector 0, which only an exception may have. Where the local APIC reports that by an interrupt, gives
+    /// `None`; where it reports it in its status alone, that.
+    pub fn send_illegal() -> Option<ApicErrors> {
+        let flags = interrupts::disable_save();
+        send(u64::from(ASSERT | TO_ITSELF));
+        let reported = is_requested(vector::APIC_ERROR);
+        let causes = (!reported).then(|| ApicErrors(take_causes()));
+        interrupts::restore(flags);
+        causes
+    }
+
+    /// Sends this CPU the interrupt that reports errors.
+    pub fn send_error() {
+        send(u64::from(ASSERT | TO_ITSELF | u32::from(vector::APIC_ERROR)));
     }
 
     /// How many of those CPU `index` took.

@@ -7,9 +7,10 @@ pub mod io;
 mod ipi;
 pub(crate) mod registers;
 
+use crate::cause::ApicErrors;
 use crate::interrupts::vector;
 use crate::{cpu, memory, percpu};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub use ipi::{kick, plant};
 pub(crate) use ipi::{nmi_others, online, others};
 use registers::Register;
@@ -47,7 +48,7 @@ const SPURIOUS_SOFTWARE_ENABLE: u32 = 1 << 8;
 
 /// Errors that the local APICs reported about themselves: interrupts, and the union of their causes (SDM 3A 12.5.3).
 static ERRORS: AtomicU64 = AtomicU64::new(0);
-static ERROR_CAUSES: AtomicU64 = AtomicU64::new(0);
+static ERROR_CAUSES: AtomicU32 = AtomicU32::new(0);
 
 /// Brings up the first CPU's local APIC, in x2APIC mode where it has that, unless `wanted` says otherwise.
 ///
@@ -162,19 +163,34 @@ pub(crate) fn end_of_interrupt() {
     registers::write(Register::END_OF_INTERRUPT, 0);
 }
 
+/// Whether this CPU's local APIC has an interrupt of that vector to deliver.
+pub(crate) fn is_requested(vector: u8) -> bool {
+    has_bit(Register::REQUESTS, vector)
+}
+
 /// Whether this CPU's local APIC waits for the end of an interrupt of that vector.
 pub(crate) fn in_service(vector: u8) -> bool {
-    registers::read(Register::IN_SERVICE.plus(u32::from(vector) / 32)) & 1 << (vector % 32) != 0
+    has_bit(Register::IN_SERVICE, vector)
+}
+
+/// One bit of eight registers that have one a vector.
+fn has_bit(first: Register, vector: u8) -> bool {
+    registers::read(first.plus(u32::from(vector) / 32)) & 1 << (vector % 32) != 0
 }
 
 /// Takes note of what the local APIC has to complain about.
 pub(crate) fn note_errors() {
-    registers::write(Register::ERROR_STATUS, 0); // latches the causes and clears them for the next time
-    ERROR_CAUSES.fetch_or(registers::read(Register::ERROR_STATUS).into(), Ordering::Relaxed);
+    ERROR_CAUSES.fetch_or(take_causes(), Ordering::Relaxed);
     ERRORS.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Error interrupts of all local APICs since boot, and the union of their causes as in the error status register.
-pub fn errors() -> (u64, u64) {
-    (ERRORS.load(Ordering::Relaxed), ERROR_CAUSES.load(Ordering::Relaxed))
+/// What this CPU's local APIC found wrong since it was asked last (SDM 3A 12.5.3).
+fn take_causes() -> u32 {
+    registers::write(Register::ERROR_STATUS, 0); // latches the causes and clears them for the next time
+    registers::read(Register::ERROR_STATUS)
+}
+
+/// Error interrupts of all local APICs since boot, and all of their causes.
+pub fn errors() -> (u64, ApicErrors) {
+    (ERRORS.load(Ordering::Relaxed), ApicErrors(ERROR_CAUSES.load(Ordering::Relaxed)))
 }

@@ -17,6 +17,8 @@ impl Register {
     pub const SPURIOUS: Self = Self(0xf0);
     /// The first of eight, for 32 vectors each.
     pub const IN_SERVICE: Self = Self(0x100);
+    /// Another eight.
+    pub const REQUESTS: Self = Self(0x200);
     pub const ERROR_STATUS: Self = Self(0x280);
     pub const COMMAND: Self = Self(0x300);
     /// In memory only; in x2APIC mode the command register has 64 bits.

@@ -9,7 +9,7 @@ use bench::record::{self, Body, End, Record};
 use bench::suite::Selection;
 
 use crate::thread::{self, JoinHandle, SpawnError};
-use crate::{facts, println, record as tape, suite};
+use crate::{facts, machine, println, record as tape, suite};
 
 /// Whether a suite runs.
 static RUNS: AtomicBool = AtomicBool::new(false);
@@ -63,6 +63,7 @@ fn end() -> ! {
         thread::park();
     }
     let (passed, failed) = (PASSED.load(Ordering::Relaxed), FAILED.load(Ordering::Relaxed));
+    machine::describe_errors();
     println!("{NAME}: {passed} passed, {failed} failed");
     println!("{}", record::line(&Record::new(NAME, Body::End(End { passed, failed }))));
     tape::save();

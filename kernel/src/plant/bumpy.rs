@@ -1,12 +1,12 @@
-//! What a machine does to a kernel without breaking it: interrupts that nobody expects, others that never come, a clock that
-//! jumps. The run goes on.
+//! What a machine does to a kernel without breaking it: interrupts that nobody expects, others that never come, errors of a
+//! local APIC, a clock that jumps. The run goes on.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use alloc::sync::Arc;
 
 use arch::apic::plant::{self, send_spurious, taken_spurious};
-use arch::clock;
+use arch::{apic, clock};
 use sched::{CpuId, Nanos};
 
 use crate::local::{Local, now};
@@ -41,6 +41,25 @@ pub fn count() {
     let enough = taken > 1_000 && taken <= sent + 3;
     assert!(enough, "{sent} interrupts that nobody expects were sent, and {taken} taken");
     println!("planted    interrupts that nobody expects: thousands sent, survived and counted");
+}
+
+/// Has a local APIC send what none may. One that says nothing of it gets the report sent that it owes.
+pub fn complain() {
+    const A_WHILE: Nanos = Nanos(10_000_000);
+    let (before, _) = apic::errors();
+    let silent = plant::send_illegal();
+    if silent.is_some() {
+        plant::send_error();
+    }
+    sleep(A_WHILE);
+    let (reports, causes) = apic::errors();
+    assert_eq!(reports - before, 1, "one error of a local APIC was planted");
+    match silent {
+        None => println!("planted    a vector that none may send was reported: {causes}"),
+        Some(status) => println!(
+            "planted    a vector that none may send was not reported (status: {status}): a report was sent"
+        ),
+    }
 }
 
 /// Loses all kicks of one CPU until the watchdog has noticed; a thread there must get every wake nevertheless.
