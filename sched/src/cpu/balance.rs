@@ -133,8 +133,8 @@ impl Cpu<'_> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use crate::class::{Class, Priority};
-    use crate::cpu::tests::run;
-    use crate::{Config, Cpu, CpuId, Nanos, Reason, Shared, Spec};
+    use crate::cpu::tests::{run, start};
+    use crate::{Affinity, Config, Cpu, CpuId, NORMAL_WEIGHT, Nanos, Reason, Shared, Spec};
 
     /// Catches: a running real-time task that stays behind, or goes back: it would be owed as much once it's a fair one.
     #[test]
@@ -152,5 +152,23 @@ mod tests {
         cpu.meet_others(Nanos(0));
         let gone = [times()[0].wrapping_sub(before[0]), times()[1].wrapping_sub(before[1])];
         assert!(gone[0] == gone[1] && gone[0] > 1 << 39, "{gone:?}");
+    }
+
+    /// Catches: a limit that counts as passed when it's reached; one that doesn't double where the sums get less equal.
+    #[test]
+    fn a_task_goes_to_a_luckier_cpu_once_it_is_more_than_a_slice_behind() {
+        let shared = Shared::new(2, 2, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        let tasks = start(&mut cpu, 2, Affinity::ANY);
+        let waiting = shared.task(tasks.iter().find(|&&task| task != cpu.current()).unwrap().index());
+        let behind = cpu.policy.progress(waiting).expect("decay has a virtual time");
+        let slice = shared.config.slice().0;
+        let normal = u64::from(NORMAL_WEIGHT);
+        for (weight, limit) in [(normal, slice), (normal + 1, slice * 2)] {
+            for (gap, expected) in [(limit - 1, None), (limit, None), (limit + 1, Some(CpuId(1)))] {
+                shared.mailbox(CpuId(1)).load.publish(weight, behind + gap, Nanos(0));
+                assert_eq!(cpu.luckier(waiting, Nanos(0)), expected, "{gap} ns behind {weight}");
+            }
+        }
     }
 }

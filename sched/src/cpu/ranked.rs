@@ -193,7 +193,8 @@ impl Cpu<'_> {
     fn charge_rank(&mut self, now: Nanos) {
         let from = self.rank_charged.max(self.dispatched);
         self.rank_charged = now;
-        if !self.is_idle() && self.running.is_ranked() {
+        // The idle task never is.
+        if self.running.is_ranked() {
             self.running.turn.add(now.since(from).0);
             if self.running_rank().is_real_time() {
                 self.throttle.charge(from, now);

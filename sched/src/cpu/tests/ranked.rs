@@ -3,6 +3,7 @@
 use std::vec::Vec;
 
 use super::{MS, run};
+use crate::attention::Notice;
 use crate::class::{Class, Priority};
 use crate::policy::PolicyKind;
 use crate::{Affinity, Config, Cpu, CpuId, Nanos, Next, Reason, Shared, Spec, TaskId, WakeOutcome};
@@ -296,6 +297,23 @@ fn what_would_not_run_is_not_announced() {
     assert_eq!(zero.current(), fair);
     let higher = shared.create(6, Spec { class: fifo(10), ..pinned }, CpuId(0));
     assert_eq!(one.start(higher, Nanos(3 * MS)), WakeOutcome::Kick(CpuId(0)));
+}
+
+/// What comes unannounced after the look that begins a decision, while the CPU still says that it needn't be told, is taken
+/// in by the second look, which follows once it says so no more.
+///
+/// Catches: `attend` of a busy CPU that leaves its notice as it is, or doesn't look again.
+#[test]
+fn what_comes_unannounced_in_the_midst_of_a_decision_is_seen_by_it() {
+    let shared = Shared::new(2, 8, Config { rt_runtime: Nanos(1_000 * MS), ..Config::default() });
+    let ([mut zero, mut one], _) = busy(&shared);
+    let rank = fifo(9).rank();
+    let notice = || shared.mailbox(CpuId(0)).attention.peek();
+    assert_eq!(notice(), Notice::Ranked { rank, bides: true });
+    let pinned = Spec { affinity: Affinity::one(CpuId(0)), ..Spec::default() };
+    assert_eq!(one.start(shared.create(5, pinned, CpuId(0)), Nanos(MS)), WakeOutcome::Noticed);
+    assert!(zero.attend(Nanos(MS)));
+    assert_eq!((zero.waiting(), notice()), (1, Notice::Ranked { rank, bides: false }));
 }
 
 /// With a throttle the first fair task must be known, or nothing would hold the runaway.
