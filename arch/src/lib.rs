@@ -22,6 +22,7 @@ pub mod clock;
 pub mod context;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub mod cpu;
+mod deadline;
 pub mod debug_console;
 pub mod exit;
 #[cfg(all(feature = "freestanding", not(test)))]

@@ -8,6 +8,7 @@ mod calibrate;
 use crate::apic::registers::{self, Register};
 use crate::clock::{self, Scale};
 use crate::cpu;
+use crate::deadline::{count, tick_of};
 use crate::interrupts::vector;
 use core::arch::asm;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -36,9 +37,6 @@ const IA32_TSC_DEADLINE: u32 = 0x6e0;
 const LVT_DEADLINE: u32 = 0b10 << 17;
 const LVT_ONESHOT: u32 = 0;
 const LVT_MASKED: u32 = 1 << 16;
-
-/// No deadline is later than this (36 years): the product below stays in range for every plausible TSC.
-const LATEST_NS: u64 = 1 << 60;
 
 static MODE: AtomicU8 = AtomicU8::new(Mode::Oneshot as u8);
 static HZ: AtomicU64 = AtomicU64::new(0);
@@ -94,8 +92,7 @@ pub(crate) fn init_this() {
 /// Interrupts off, or preemption off at least.
 #[inline(always)]
 pub fn arm(deadline_ns: u64) {
-    // Rounded up, so that the clock has reached the deadline when the timer fires; hence also never zero.
-    let deadline = scale(&TICKS_PER_NS).apply(deadline_ns.min(LATEST_NS)) + 1;
+    let deadline = tick_of(deadline_ns, scale(&TICKS_PER_NS));
     if MODE.load(Ordering::Relaxed) == Mode::Deadline as u8 {
         write_deadline(deadline);
     } else {
@@ -133,18 +130,6 @@ pub fn frequency_hz() -> u64 {
 #[inline(always)]
 fn scale(of: &AtomicU64) -> Scale {
     Scale { value: of.load(Ordering::Relaxed) }
-}
-
-/// What to count down for a deadline so many ticks away: at least one, since zero would disarm, and at most what the
-/// register holds. A deadline that is past is negative; one comparison tells both exceptions.
-#[inline(always)]
-fn count(ticks: u64) -> u32 {
-    if ticks.wrapping_sub(1) < u64::from(u32::MAX) { ticks as u32 } else { limit(ticks) }
-}
-
-#[cold]
-fn limit(ticks: u64) -> u32 {
-    if ticks as i64 <= 0 { 1 } else { u32::MAX }
 }
 
 #[inline(always)]
