@@ -193,12 +193,14 @@ impl Cpu<'_> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::class::{Priority, Rank};
     use crate::cpu::{After, Next, Reason};
     use crate::{Config, Shared, Spec};
     use std::vec::Vec;
 
     const MS: u64 = 1_000_000;
     const ONE: CpuId = CpuId(1);
+    const FIFO: Class = Class::Fifo(Priority::LOWEST);
 
     fn two_cpus(shared: &Shared) -> [Cpu<'_>; 2] {
         [0, 1].map(|id| Cpu::new(shared, CpuId(id), Nanos(0)))
@@ -344,5 +346,35 @@ mod tests {
             let share = shares(&shared, &tasks, 4_000 * MS)[0];
             assert!((800 - 20..=2_667 + 20).contains(&share), "{running}, {waiting}: {share} ms of 4,000");
         }
+    }
+
+    /// Catches: a rank that is lent to a task that waits, and whose CPU isn't made to look.
+    #[test]
+    fn a_waiting_task_that_was_lent_a_rank_runs_once_its_cpu_is_told() {
+        let shared = Shared::new(2, 4, Config::default());
+        let [mut zero, mut one] = two_cpus(&shared);
+        let tasks = start(&mut zero, 2);
+        let waiting = *tasks.iter().find(|&&task| task != zero.current()).unwrap();
+        assert_eq!(shared.task(waiting.index()).terms.lend(Rank::IDLE, FIFO.rank()), Ok(true));
+        assert_eq!(one.reconsider(waiting, Nanos(MS)), WakeOutcome::Kick(CpuId(0)));
+        look(&mut zero, MS, Reason::Preempt);
+        assert_eq!(zero.current(), waiting);
+    }
+
+    /// Catches: a background task that is owed what others had while it waited, once it's a fair one.
+    #[test]
+    fn a_task_that_waits_starts_anew_when_it_becomes_a_fair_one() {
+        let shared = Shared::new(2, 4, Config::default());
+        let [mut zero, _] = two_cpus(&shared);
+        let tasks = start(&mut zero, 2);
+        let _ = zero.set_class(tasks[0], Class::Background, Nanos(0));
+        look(&mut zero, 0, Reason::Preempt);
+        assert_eq!(zero.current(), tasks[1]);
+        run_until(&mut zero, 500 * MS);
+        let _ = zero.set_class(tasks[0], Class::Fair, Nanos(500 * MS));
+        look(&mut zero, 500 * MS, Reason::Preempt);
+        run_until(&mut zero, 700 * MS);
+        let [had, other] = shares(&shared, &tasks, 700 * MS)[..] else { panic!("two tasks") };
+        assert!(had.abs_diff(100) <= 10 && other.abs_diff(600) <= 10, "{had} and {other} ms");
     }
 }

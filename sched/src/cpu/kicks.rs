@@ -38,3 +38,25 @@ impl Kicks {
         Some(CpuId((index * 64) as u32 + bit))
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// Catches: one taken that takes others along, of its word or of the next; CPUs beyond the 64th taken for others.
+    #[test]
+    fn each_cpu_that_is_owed_a_kick_is_named_once() {
+        let mut kicks = Kicks::new(200);
+        for round in [&[3, 0, 63, 64, 199, 3][..], &[], &[130, 129]] {
+            for &cpu in round {
+                kicks.insert(CpuId(cpu));
+            }
+            let mut expected = round.to_vec();
+            expected.sort_unstable();
+            expected.dedup();
+            let taken: Vec<u32> = core::iter::from_fn(|| kicks.pop()).map(|cpu| cpu.0).collect();
+            assert_eq!((taken, kicks.any), (expected, false));
+        }
+    }
+}

@@ -23,3 +23,33 @@ impl Cpu<'_> {
         self.timers.cancel(&self.shared.tasks, self.current);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::cpu::tests::{run, start};
+    use crate::{Affinity, Config, CpuId, Reason, Shared};
+
+    /// Catches: a timer that fires although it was cancelled, or although a later one took its place.
+    #[test]
+    fn only_the_last_timer_that_was_not_cancelled_wakes_a_task() {
+        for (deadlines, woken) in [(&[100, 200][..], true), (&[100][..], false)] {
+            let shared = Shared::new(1, 1, Config::default());
+            let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+            let task = start(&mut cpu, 1, Affinity::ANY)[0];
+            for &deadline in deadlines {
+                cpu.set_timer(Nanos(deadline));
+            }
+            if !woken {
+                cpu.cancel_timer();
+            }
+            let _ = run(&mut cpu, 10, Reason::Block);
+            let mut runs_at = |now| {
+                cpu.timer_fired();
+                let _ = run(&mut cpu, now, Reason::Preempt);
+                cpu.current() == task
+            };
+            assert_eq!([199, 200].map(&mut runs_at), [false, woken]);
+        }
+    }
+}
