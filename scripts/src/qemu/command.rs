@@ -195,7 +195,9 @@ impl Setup<'_> {
                 drive.push(escaped(image));
                 words.pair("-drive", drive);
                 if self.machine.stick {
-                    words.pair("-device", "qemu-xhci").pair("-device", "usb-storage,drive=stick,bootindex=0");
+                    // Not xHCI: Limine, started by OVMF from a stick there, stays in the firmware's driver.
+                    words.pair("-device", "usb-ehci,id=usb");
+                    words.pair("-device", "usb-storage,bus=usb.0,drive=stick,bootindex=0");
                 }
             }
         }
