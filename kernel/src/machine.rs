@@ -90,13 +90,12 @@ pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &S
     println!("  topology  {}", Levels(topology.counts()));
     println!("  memory    {} MiB, {} MiB free", memory::total_bytes() >> 20, memory::free_bytes() >> 20);
     println!(
-        "  clock     TSC at {}.{:03} MHz, {}{}",
-        clock::hz() / 1_000_000,
-        clock::hz() / 1_000 % 1_000,
+        "  clock     TSC at {} MHz, {}{}",
+        Megahertz(clock::hz()),
         source.name(),
         if features.invariant_tsc { "" } else { " (not invariant)" }
     );
-    println!("  timer     {}, {} MHz", timer::mode().name(), timer::frequency_hz() / 1_000_000);
+    println!("  timer     {}, {} MHz", timer::mode().name(), Megahertz(timer::frequency_hz()));
     println!(
         "  apic      {}, {} I/O APIC(s) masked, 8259 remapped and masked",
         apic::mode().name(),
@@ -127,6 +126,15 @@ pub fn describe_errors() {
             "  warning   local APICs reported errors, {} in all: {causes}",
             Plural(reports as usize, "interrupt")
         );
+    }
+}
+
+/// A frequency in Hz, to be read in MHz.
+struct Megahertz(u64);
+
+impl Display for Megahertz {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}.{:03}", self.0 / 1_000_000, self.0 / 1_000 % 1_000)
     }
 }
 

@@ -18,7 +18,7 @@ mod reference;
 pub(crate) use calibrate::sample;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub use calibrate::{Source, init};
-pub(crate) use rate::{Scale, scale, snapped};
+pub(crate) use rate::{Scale, fastest, scale, snapped};
 
 use core::cell::UnsafeCell;
 

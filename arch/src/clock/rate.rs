@@ -44,9 +44,31 @@ pub(crate) fn snapped(hz: u64) -> u64 {
     if round.abs_diff(hz) <= round / 20_000 { round } else { hz }
 }
 
+/// The most counts a second that a counter can make which was seen to make `counts` in `ticks` of a clock of `hz`: either
+/// reading may be old by almost a count. Whoever counts down by this rate is a little late, and never early, which would cost
+/// an interrupt more.
+pub(crate) fn fastest(counts: u64, ticks: u64, hz: u64) -> u64 {
+    (u128::from(counts + 1) * u128::from(hz)).div_ceil(u128::from(ticks.max(2) - 1)) as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Catches: a rate that is rounded down. Bochs's timer makes 15 counts a microsecond; a second was over 7 us early.
+    #[test]
+    fn a_counter_is_never_taken_for_slower_than_it_is() {
+        for (rate, hz) in [(15_000_000, 15_000_000), (24_000_000, 3_000_000_000), (62_500_000, 2_445_432_101)]
+        {
+            for start in [0, 1, 7, 99, 12_345] {
+                let end = start + hz / 100;
+                let counts = |ticks: u64| (u128::from(ticks) * u128::from(rate) / u128::from(hz)) as u64;
+                let found = fastest(counts(end) - counts(start), end - start, hz);
+                assert!(found >= rate, "{found} for {rate}");
+                assert!(found - rate <= 2 * (rate / 100_000 + 200), "{found} for {rate}");
+            }
+        }
+    }
 
     #[test]
     fn snaps_only_what_is_close() {

@@ -15,6 +15,5 @@ pub(super) fn count_hz() -> u64 {
     clock::spin_ns(10_000_000);
     let end = clock::sample(counted);
     registers::write(Register::INITIAL_COUNT, 0);
-    let counts = u128::from(end.count - start.count);
-    clock::snapped((counts * u128::from(clock::hz()) / u128::from(end.tsc - start.tsc)) as u64)
+    clock::snapped(clock::fastest(end.count - start.count, end.tsc - start.tsc, clock::hz()))
 }
