@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::array;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use sched::{Affinity, CpuId, Nanos};
@@ -276,18 +277,21 @@ fn at_exit() {
 
 fn timers() {
     // ANCHOR: timers
-    let (answered, cancelled) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let seen = (answered, cancelled.clone());
+    let [answered, cancelled, came] = array::from_fn(|_| Arc::new(AtomicBool::new(false)));
+    let seen = (answered, cancelled.clone(), came.clone());
     let waiter = spawn(move || {
         let mut timers = Timers::new();
         let start = now();
         let (reminder, limit) = (timers.set(start + MS), timers.set(start + Nanos::from_millis(60_000)));
         let either = || seen.0.load(Ordering::Relaxed) || seen.1.load(Ordering::Relaxed);
         assert_eq!(timers.wait_until(either), Some(reminder), "the other one is still set");
+        seen.2.store(true, Ordering::Relaxed);
         assert!(now() >= start + MS && timers.wait_until(either).is_none());
         assert!(timers.cancel(limit) && timers.is_empty());
     });
-    thread::sleep(Nanos::from_millis(5));
+    while !came.load(Ordering::Relaxed) {
+        thread::sleep(MS);
+    }
     waiter.thread().unpark_with(|| cancelled.store(true, Ordering::Relaxed));
     waiter.join();
     // ANCHOR_END: timers
