@@ -88,3 +88,24 @@ fn weights_out_of_range_are_brought_into_it() {
         assert_eq!(terms.weight(), got);
     }
 }
+
+/// Catches: the inner of two guards lets go; a guard that its task never dropped binds the slot's next tenant.
+#[test]
+fn a_hold_lasts_until_as_many_are_undone_and_no_longer_than_its_task() {
+    const ONE: Affinity = Affinity::one(CpuId(1));
+    let terms = Terms::new();
+    terms.reset(7, Spec::default());
+    terms.hold(CpuId(1));
+    terms.hold(CpuId(1));
+    terms.let_go();
+    assert!(terms.want_affinity(7, TWO));
+    terms.renew();
+    assert_eq!(terms.affinity(), ONE, "one hold is left");
+    terms.let_go();
+    assert_eq!(terms.affinity(), TWO);
+    terms.hold(CpuId(2));
+    terms.reset(8, Spec::default());
+    assert!(terms.want_affinity(8, ONE));
+    terms.renew();
+    assert_eq!(terms.affinity(), ONE, "the task that held is gone");
+}
