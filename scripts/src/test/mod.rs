@@ -25,8 +25,9 @@ use crate::style::{BAD, DIM, GOOD, ODD, paint};
 use step::{Report, Step};
 use tally::Tally;
 
-/// A little less than the twenty-five minutes that are promised: what overruns must still be reported.
-const BUDGET: Duration = Duration::from_secs(24 * 60 + 30);
+/// Twenty-five minutes are promised, on two cores that do nothing else. A machine with other work may take longer, but must
+/// end, and report.
+const BUDGET: Duration = Duration::from_mins(50);
 
 /// `test`.
 #[derive(Args, Debug)]

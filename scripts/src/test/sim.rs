@@ -15,7 +15,7 @@ use crate::place;
 /// Small machines under every policy, plain and rough in turn; and a few of the largest.
 const SERIES: [(&str, &[&str]); 2] = [
     ("sim small", &["--cpus", "1..16", "--count", "200"]),
-    ("sim large", &["--cpus", "1024", "--count", "4"]),
+    ("sim large", &["--cpus", "1024", "--count", "2"]),
 ];
 
 /// All of them.
