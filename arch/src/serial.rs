@@ -1,7 +1,8 @@
 //! COM1: the log goes out by it, and what is typed comes in.
 //!
-//! The log is polled, usable before anything else is set up and after everything broke: because the log must work with interrupts off, in a fault, and because a serial interrupt would be noise
-//! in a kernel that counts its interrupts. Where there is no UART, bytes go to the debug console of Bochs and QEMU.
+//! The log is polled, so that it works before anything else is set up, after everything broke, with interrupts off and in a
+//! fault; and a serial interrupt would be noise in a kernel that counts its interrupts. Where there is no UART, bytes go
+//! to the debug console of Bochs and QEMU.
 //! Nothing here takes a lock: the caller serialises lines. Only what is received interrupts, and only if somebody asked for
 //! it ([`listen`]).
 
