@@ -22,6 +22,13 @@ use crate::thread::{self, Builder, JoinHandle, Thread, Timer, Timers};
 /// This kernel.
 pub struct Tacet;
 
+impl From<thread::Usage> for Usage {
+    fn from(usage: thread::Usage) -> Self {
+        let thread::Usage { cpu_time, switches, preemptions, wakeups, migrations } = usage;
+        Self { cpu_ns: cpu_time.0, switches, preemptions, wakeups, migrations }
+    }
+}
+
 impl Os for Tacet {
     type Thread = Thread;
     type JoinHandle<T: Send + 'static> = JoinHandle<T>;
@@ -192,14 +199,7 @@ impl Os for Tacet {
     }
 
     fn usage(thread: &Thread) -> Usage {
-        let usage = thread.usage();
-        Usage {
-            cpu_ns: usage.cpu_time.0,
-            switches: usage.switches,
-            preemptions: usage.preemptions,
-            wakeups: usage.wakeups,
-            migrations: usage.migrations,
-        }
+        thread.usage().into()
     }
 
     fn counters(cpu: usize) -> Counters {

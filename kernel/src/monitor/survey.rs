@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use arch::interrupts::{self, vector};
 use bench::monitor::sample::{Cpu, Sample, State, Thread};
 use bench::monitor::tables::Vectors;
-use bench::os::{Os, Usage};
+use bench::os::Os;
 use sched::{CpuId, Shared, TaskId};
 
 use crate::local::{Local, now};
@@ -50,8 +50,6 @@ fn thread(shared: &Shared, slot: usize) -> Option<Thread> {
         (true, false) => State::Blocked,
         (false, false) => State::Ready,
     };
-    let thread::Usage { cpu_time, switches, preemptions, wakeups, migrations } =
-        thread::usage_of(Local::here(), id);
     let thread = Thread {
         id: slot as u32,
         key: id.to_bits(),
@@ -61,7 +59,7 @@ fn thread(shared: &Shared, slot: usize) -> Option<Thread> {
         cpu: task.cpu().0,
         is_pinned: !task.affinity().is_movable(),
         state,
-        usage: Usage { cpu_ns: cpu_time.0, switches, preemptions, wakeups, migrations },
+        usage: thread::usage_of(Local::here(), id).into(),
     };
     // If it ended meanwhile, some of this is the next one's.
     shared.is_alive(id).then_some(thread)
