@@ -131,16 +131,17 @@ impl Place {
         }
     }
 
-    /// On one CPU a ping-pong is the scheduler's work alone, and has a limit.
+    /// On one CPU a ping-pong is the scheduler's work alone, and has a limit. Elsewhere its switches have: to block and to
+    /// be switched to again; twice that if one is woken before it can go on.
     fn judge(self, lab: &Lab, timed: &mut Timed, limit: u64) -> Judgement {
-        match self {
-            Self::Colocated => timing::ping_pong(lab, timed, limit),
-            Self::Apart | Self::Free if lab.icount => {
-                Judgement::without_limit("under -icount CPUs run in turns, so a ping-pong is no measure")
-            }
-            Self::Apart => Judgement::without_limit("a figure of the machine: how fast its idle CPUs answer"),
-            Self::Free => Judgement::without_limit("a figure of the machine and of where the threads landed"),
-        }
+        let informs = match self {
+            Self::Colocated => return timing::ping_pong(lab, timed, limit),
+            _ if lab.icount => "under -icount CPUs run in turns, so a ping-pong's time is no measure",
+            Self::Apart => "its time is a figure of the machine: how fast its idle CPUs answer",
+            Self::Free => "its time is a figure of the machine and of where the threads landed",
+        };
+        let switches = timed.per_op().switches;
+        Judgement::without_limit(informs).at_most("switches an operation", switches, 2.5, "")
     }
 }
 

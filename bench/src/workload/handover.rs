@@ -2,9 +2,10 @@
 //!
 //! Scenario: the token goes back and forth between two threads: both on CPU 0; on CPUs 0 and 1; wherever the kernel
 //! puts them. A sample is there and back, halved: one hand-over. Expected on one CPU: 300 instructions, 450 at most,
-//! one switch, no interrupt. Apart, each hand-over wakes an idle CPU, which costs what `wake/*` says; under `-icount`
-//! the two virtual CPUs run in turns, so that row informs there.
-//! A miss on one CPU: two switches a hand-over mean that the notified thread ran before the mutex was free. Free much
+//! one switch, no interrupt. Apart, each hand-over wakes an idle CPU, which costs what `wake/*` says, and is two
+//! switches: to idle, and back. Under `-icount` the two virtual CPUs run in turns, so the time informs there.
+//! A miss on one CPU: two switches a hand-over mean that the notified thread ran before the mutex was free. Four apart:
+//! that, or a lock convoy as in `mutex/contended`. Free much
 //! dearer than colocated: wake-up placement throws the pair apart.
 
 use alloc::sync::Arc;

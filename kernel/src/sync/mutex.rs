@@ -9,7 +9,8 @@ use sched::{Nanos, primitives};
 use super::Here;
 use crate::local::now;
 
-/// A mutual exclusion lock that blocks, and hands over in the order of arrival.
+/// A mutual exclusion lock that blocks. It goes to the highest rank first, and to equals in the order of arrival; whoever comes
+/// while the first of them is being woken may overtake it, once.
 pub struct Mutex<T: ?Sized> {
     pub(super) lock: primitives::Mutex,
     value: UnsafeCell<T>,
@@ -36,7 +37,7 @@ impl<T: ?Sized> Mutex<T> {
         MutexGuard::new(self)
     }
 
-    /// Takes the lock if it's free.
+    /// Takes the lock if it's free and nobody waits for it.
     #[inline]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         self.lock.try_lock(Here).then(|| MutexGuard::new(self))

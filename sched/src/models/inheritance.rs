@@ -72,7 +72,7 @@ fn a_holder_has_the_rank_of_who_waits() {
 
 /// A holder waits for another mutex when it's lent a rank, or is about to.
 ///
-/// Catches: `follow_rank` that lends nothing, or isn't called; `lend_other` that doesn't wake (the first holder waits for
+/// Catches: `look_again` that lends nothing, or isn't called; `lend_other` that doesn't wake (the first holder waits for
 /// ever).
 #[test]
 fn a_rank_is_passed_on() {

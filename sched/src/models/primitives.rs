@@ -2,7 +2,7 @@
 
 use std::vec::Vec;
 
-use super::crowd::{Member, Session};
+use super::crowd::{Member, SOON, Session};
 use super::explore;
 use crate::primitives::{Completion, Condvar, Kernel, Mutex};
 use crate::sync::Owned;
@@ -30,6 +30,14 @@ impl Guarded {
     pub(super) fn tell(&self, me: Member<'_>, tell: impl Fn(&Self, Member<'_>)) {
         self.add(me);
         tell(self, me);
+    }
+
+    /// Adds one, and tells one before it unlocks.
+    fn tell_inside(&self, me: Member<'_>) {
+        self.mutex.lock(me);
+        self.value.add(1);
+        self.notify_one(me);
+        self.mutex.unlock(me);
     }
 
     pub(super) fn notify_one(&self, me: Member<'_>) {
@@ -129,13 +137,57 @@ fn waiters_go_on(waiters: u32, preemptions: usize, tell: fn(&Guarded, Member<'_>
     });
 }
 
-/// The waiter is on another CPU, and goes to the mutex's list.
+/// The waiter is on another CPU, and goes to the mutex's list. The mutex is free, and offered to it.
 ///
 /// Catches: `wait` that unlocks the mutex before it's in the list, `notify` that calls nobody or wakes without a call
 /// (parked for ever); `wait` that doesn't lock again.
 #[test]
 fn a_notification_is_not_lost() {
     waiters_go_on(1, 4, Guarded::notify_one);
+}
+
+/// The same while the mutex is held, by a thread that wants it again.
+///
+/// Catches: `admit` that doesn't queue (parked for ever, or in twice).
+#[test]
+fn a_notification_under_the_lock_is_not_lost() {
+    explore(3, || {
+        let session = Session::new(2, Guarded::new());
+        let waiter = session.spawn(2, |me, shared: &Guarded| {
+            shared.wait_for(me, 1);
+            shared.add(me);
+        });
+        let me = session.enter(1);
+        session.shared.tell_inside(me);
+        session.shared.add(me);
+        waiter.join().unwrap();
+        assert_eq!(session.shared.value.get(), 3);
+        assert!(session.shared.mutex.try_lock(me), "the lock is free in the end");
+    });
+}
+
+/// Who notifies isn't who changed the condition, and has never had the mutex.
+///
+/// Catches: `pass_to` with Relaxed (stale).
+#[test]
+fn who_is_notified_sees_what_the_last_holder_did() {
+    explore(2, || {
+        let session = Session::new(3, Guarded::new());
+        let waiter = session.spawn(2, |me, shared: &Guarded| {
+            shared.mutex.lock(me);
+            let told = shared.changed.wait_until(me, &shared.mutex, SOON, |_| ());
+            shared.value.add(1);
+            shared.mutex.unlock(me);
+            told
+        });
+        let worker = session.spawn(3, |me, shared: &Guarded| shared.add(me));
+        let me = session.enter(1);
+        session.shared.notify_one(me);
+        me.expire(session.crowd.id(2));
+        let _ = waiter.join().unwrap();
+        worker.join().unwrap();
+        assert_eq!(session.shared.value.get(), 2);
+    });
 }
 
 /// The waiter is on this CPU, and is woken.

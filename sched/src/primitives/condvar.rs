@@ -1,12 +1,9 @@
 //! A condition variable: waiters are notified in the order of their ranks, and of their arrival among equals.
 //!
 //! A notified thread that would come at once, on another CPU, isn't woken to find the mutex held, mostly by its notifier,
-//! and to block again: it goes from this list straight to the mutex's, and is woken when the lock is its own (*wait
-//! morphing*, as OSv calls it). If the mutex is free the thread has it at once.
-//!
-//! One that must wait for the notifier's own CPU is woken and takes the mutex by itself: the notifier has released it by
-//! then. To hand it over would cost a switch or two instead, since a notifier that wants the lock again would queue
-//! behind a thread that hasn't run yet.
+//! and to block again: it goes from this list straight to the mutex's, and is woken when the lock is free or its own (*wait
+//! morphing*, as OSv calls it). One that must wait for the notifier's own CPU is woken and takes the mutex by itself: the
+//! notifier has released it by then.
 
 use super::list::{WaitList, Waiting};
 use super::waiter::{Call, Waiter, call};
@@ -40,7 +37,7 @@ impl Condvar {
     #[inline]
     pub fn wait(&self, kernel: impl Kernel, mutex: &Mutex, join: impl FnOnce(&dyn Fn() -> bool)) {
         let task = self.leave(&kernel, mutex, join);
-        let stray = move || mutex.follow_rank(kernel, Waiter::is_moved);
+        let stray = move || mutex.look_again(kernel, Waiter::is_moved);
         if task.waiter.wait(kernel, stray) == Call::Dismissed {
             mutex.lock(kernel);
         }
@@ -55,7 +52,7 @@ impl Condvar {
         join: impl FnOnce(&dyn Fn() -> bool),
     ) -> bool {
         self.leave(&kernel, mutex, join);
-        let stray = move || mutex.follow_rank(kernel, Waiter::is_moved);
+        let stray = move || mutex.look_again(kernel, Waiter::is_moved);
         let call = self.list.wait_until(&kernel, deadline, stray).ok();
         if call != Some(Call::Granted) {
             mutex.lock(kernel);
@@ -127,5 +124,63 @@ impl Condvar {
 impl Default for Condvar {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::primitives::still::Still;
+
+    /// Threads that wait from slot 2 on, and thread 1, which holds the mutex.
+    fn scene(waiters: u32, condvar: &Condvar, mutex: &Mutex) -> Still {
+        let still = Still::new(2 + waiters as usize + 1);
+        still.are_apart.set(true);
+        for slot in 2..2 + waiters {
+            mutex.lock(still.thread(slot));
+            condvar.leave(&still.thread(slot), mutex, |_| ());
+        }
+        mutex.lock(still.thread(1));
+        still
+    }
+
+    fn woken(still: &Still) -> Vec<u32> {
+        still.woken.borrow().clone()
+    }
+
+    #[test]
+    fn one_of_another_cpu_is_woken_when_the_mutex_is_free() {
+        let (condvar, mutex) = (Condvar::new(), Mutex::new());
+        let still = scene(2, &condvar, &mutex);
+        condvar.notify_one(still.thread(1), || &mutex);
+        assert_eq!(woken(&still), []);
+        mutex.unlock(still.thread(1));
+        assert_eq!(woken(&still), [2]);
+    }
+
+    #[test]
+    fn of_those_that_are_notified_together_one_after_the_other_is_woken() {
+        let (condvar, mutex) = (Condvar::new(), Mutex::new());
+        let still = scene(3, &condvar, &mutex);
+        mutex.unlock(still.thread(1));
+        condvar.notify_all(still.thread(1), || &mutex);
+        assert_eq!(woken(&still), [2]);
+        for slot in 2..=4 {
+            mutex.look_again(still.thread(slot), Waiter::is_moved);
+            mutex.unlock(still.thread(slot));
+        }
+        assert_eq!(woken(&still), [2, 3, 4]);
+        assert!(mutex.try_lock(still.thread(1)), "nobody waits any more");
+    }
+
+    #[test]
+    fn those_of_the_same_cpu_are_woken() {
+        let (condvar, mutex) = (Condvar::new(), Mutex::new());
+        let still = scene(3, &condvar, &mutex);
+        still.are_apart.set(false);
+        condvar.notify_all(still.thread(1), || &mutex);
+        assert_eq!(woken(&still), [2, 3, 4]);
     }
 }

@@ -10,8 +10,7 @@
 
 use super::Kernel;
 use super::list::Waiting;
-use super::mutex::{Mutex, QUEUED};
-use super::waiter::Waiter;
+use super::mutex::{Mutex, QUEUED, is_free};
 use crate::class::Rank;
 use crate::id::TaskId;
 use crate::sync::Ordering;
@@ -21,25 +20,13 @@ use crate::task::Task;
 pub(super) const NOTHING: u32 = Rank::IDLE.0 as u32;
 
 impl Mutex {
-    /// The calling thread, which waits here if `is_here` with the list open, was woken for another reason: its rank
-    /// may have changed.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn follow_rank(&self, kernel: impl Kernel, is_here: fn(&Waiter) -> bool) {
-        let (slot, task) = kernel.current();
-        let waiting = self.list.open(&kernel);
-        if is_here(&task.waiter) {
-            waiting.place_again(slot, task);
-            let followup = self.lend(&waiting);
-            drop(waiting);
-            followup.act(kernel);
-        }
-    }
-
     /// Lends the holder the rank of the first that waits, in place of what it was lent before.
     #[inline]
     pub(super) fn lend<K: Kernel>(&self, waiting: &Waiting<'_, K>) -> Followup {
         let (tasks, word) = (waiting.kernel().tasks(), self.word.load(Ordering::Relaxed));
+        if is_free(word) {
+            return Followup::NONE;
+        }
         let slot = waiting.kernel().slot_of(word & !QUEUED);
         let holder = &tasks[slot as usize];
         let first =
@@ -50,6 +37,11 @@ impl Mutex {
             return Followup::NONE;
         }
         self.lend_other(slot, holder, rank)
+    }
+
+    /// The same for the calling thread, which has just taken the lock.
+    pub(super) fn lend_taker<K: Kernel>(&self, waiting: &Waiting<'_, K>) -> Followup {
+        Followup { wake: None, ..self.lend(waiting) }
     }
 
     #[cold]
@@ -119,9 +111,7 @@ mod tests {
         }
         mutex.lock(still.thread(1));
         for slot in 2..=classes.len() as u32 {
-            let task = &still.tasks[slot as usize];
-            task.waiter.prepare(slot << 1);
-            mutex.admit(still.thread(slot), slot, task).act(still.thread(slot));
+            mutex.queue(still.thread(slot));
         }
         still
     }
@@ -132,7 +122,7 @@ mod tests {
         while !mutex.try_lock(still.thread(1)) {
             let holder = *order.last().unwrap();
             still.woken.borrow_mut().clear();
-            mutex.unlock(still.thread(holder));
+            mutex.unlock_to_block(still.thread(holder));
             order.extend(still.woken.borrow().iter().copied());
         }
         order
@@ -153,13 +143,13 @@ mod tests {
         let mutex = Mutex::new();
         let still = crowd(&mutex, &[Class::Fair, fifo(5), fifo(5), Class::Fair, Class::Fair, Class::Fair]);
         for slot in [2, 4] {
-            mutex.follow_rank(still.thread(slot), Waiter::is_moved);
+            mutex.look_again(still.thread(slot), Waiter::is_moved);
         }
         assert!(
             still.tasks[6].terms.want_class(0, fifo(9)) && still.tasks[2].terms.want_class(0, Class::Fair)
         );
         for slot in [6, 2] {
-            mutex.follow_rank(still.thread(slot), Waiter::is_moved);
+            mutex.look_again(still.thread(slot), Waiter::is_moved);
         }
         assert_eq!(order(&mutex, &still), [1, 6, 3, 4, 5, 2]);
     }

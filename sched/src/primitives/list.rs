@@ -75,6 +75,11 @@ impl<'a, K: Kernel> Waiting<'a, K> {
         (first != NOBODY).then(|| (first, self.task(first).waiter.wish.load(Ordering::Relaxed)))
     }
 
+    /// The name of the thread in `slot`, which is in the list.
+    pub(super) fn id_of(&self, slot: u32) -> TaskId {
+        TaskId { slot, generation: self.task(slot).state.generation() }
+    }
+
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.list.seems_empty()
@@ -178,7 +183,7 @@ impl<'a, K: Kernel> Waiting<'a, K> {
     }
 
     /// Takes a thread out, wherever it is.
-    fn remove(&self, slot: u32, task: &Task) {
+    pub(super) fn remove(&self, slot: u32, task: &Task) {
         let next = task.waiter.next.load(Ordering::Relaxed);
         let prev = self.prev_of(slot, task);
         self.list.behind(self.kernel.tasks(), prev).store(next, Ordering::Relaxed);

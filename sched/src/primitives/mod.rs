@@ -8,8 +8,9 @@
 //! has a word that tells threads which find nobody in their way what they need, and a list of those who wait, behind a
 //! lock of its own that is held for a few instructions.
 //!
-//! All of them hand over: what a thread waits for is given to it before it runs, the highest rank first and in the order
-//! of arrival among equals, so that nobody overtakes. All may be used from threads alone, with interrupts and preemption on.
+//! What a thread waits for is given to it before it runs, the highest rank first and in the order of arrival among equals,
+//! so that nobody overtakes; of a mutex that's true with exceptions, which its file states. All may be used from threads
+//! alone, with interrupts and preemption on.
 
 mod barrier;
 mod channel;

@@ -1,6 +1,6 @@
 //! A kernel for tests whose threads never get to run: what a primitive does to those that wait can be looked at.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::vec::Vec;
 
 use super::Kernel;
@@ -15,6 +15,8 @@ pub(super) struct Still {
     pub(super) woken: RefCell<Vec<u32>>,
     /// The slots of those whose rank the scheduler was to look at, and how many were woken before.
     pub(super) reconsidered: RefCell<Vec<(u32, usize)>>,
+    /// Whether each has a CPU of its own.
+    pub(super) are_apart: Cell<bool>,
 }
 
 impl Still {
@@ -23,7 +25,12 @@ impl Still {
         for task in &tasks {
             task.state.create();
         }
-        Self { tasks, woken: RefCell::default(), reconsidered: RefCell::default() }
+        Self {
+            tasks,
+            woken: RefCell::default(),
+            reconsidered: RefCell::default(),
+            are_apart: Cell::new(false),
+        }
     }
 
     /// The kernel as the thread in `slot` sees it.
@@ -68,7 +75,7 @@ impl Kernel for Thread<'_> {
     }
 
     fn is_near(&self, _task: &Task) -> bool {
-        true
+        !self.still.are_apart.get()
     }
 
     fn wake(&self, task: TaskId) {
