@@ -2,7 +2,7 @@
 
 use std::vec::Vec;
 
-use super::crowd::{Member, SOON, Session};
+use super::crowd::{Member, Session};
 use super::explore;
 use crate::primitives::{Completion, Condvar, Kernel, Mutex};
 use crate::sync::Owned;
@@ -168,25 +168,47 @@ fn a_notification_under_the_lock_is_not_lost() {
 
 /// Who notifies isn't who changed the condition, and has never had the mutex.
 ///
-/// Catches: `pass_to` with Relaxed (stale).
+/// Catches: `pass_to` with Relaxed (stale: a sum too small).
 #[test]
 fn who_is_notified_sees_what_the_last_holder_did() {
     explore(2, || {
         let session = Session::new(3, Guarded::new());
         let waiter = session.spawn(2, |me, shared: &Guarded| {
             shared.mutex.lock(me);
-            let told = shared.changed.wait_until(me, &shared.mutex, SOON, |_| ());
+            shared.changed.wait(me, &shared.mutex, |_| ());
             shared.value.add(1);
             shared.mutex.unlock(me);
-            told
         });
         let worker = session.spawn(3, |me, shared: &Guarded| shared.add(me));
         let me = session.enter(1);
+        while !session.shared.changed.is_awaited() {
+            loom::thread::yield_now();
+        }
         session.shared.notify_one(me);
-        me.expire(session.crowd.id(2));
-        let _ = waiter.join().unwrap();
+        waiter.join().unwrap();
         worker.join().unwrap();
         assert_eq!(session.shared.value.get(), 2);
+    });
+}
+
+/// A thread comes while the lock is offered to another, or before. It may overtake that one, but not share the lock with it.
+///
+/// Catches: `unlock` that frees the lock before it opens the list (both have it).
+#[test]
+fn an_offered_lock_is_had_by_one() {
+    explore(3, || {
+        let session = Session::new(3, Guarded::new());
+        let (me, next) = (session.enter(1), session.enter(3));
+        let shared = &session.shared;
+        shared.mutex.lock(me);
+        shared.mutex.queue(next);
+        let rival = session.spawn(2, |me, shared: &Guarded| shared.add(me));
+        shared.mutex.unlock(me);
+        shared.mutex.wait_queued(next);
+        shared.value.add(1);
+        shared.mutex.unlock(next);
+        rival.join().unwrap();
+        assert_eq!(shared.value.get(), 2);
     });
 }
 

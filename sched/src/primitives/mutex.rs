@@ -99,14 +99,6 @@ impl Mutex {
         self.word.load(Ordering::Relaxed) & !QUEUED == kernel.token()
     }
 
-    /// Lets a thread that doesn't run wait for the lock, which is held.
-    #[cfg(test)]
-    pub(crate) fn queue(&self, kernel: impl Kernel) {
-        let (slot, task) = kernel.current();
-        task.waiter.prepare(kernel.token());
-        self.admit(kernel, slot, task).act(kernel);
-    }
-
     #[cold]
     #[inline(never)]
     fn lock_slowly(&self, kernel: impl Kernel, deadline: Nanos) -> bool {
@@ -291,6 +283,23 @@ impl Mutex {
             return Followup { wake: self.offer(&waiting), reconsider: None };
         }
         followup
+    }
+}
+
+#[cfg(test)]
+impl Mutex {
+    /// Lets a thread that doesn't run wait for the lock, which is held.
+    pub(crate) fn queue(&self, kernel: impl Kernel) {
+        let (slot, task) = kernel.current();
+        task.waiter.prepare(kernel.token());
+        self.admit(kernel, slot, task).act(kernel);
+    }
+
+    /// The rest of its wait, when it runs.
+    #[cfg(loom)]
+    pub(crate) fn wait_queued(&self, kernel: impl Kernel) {
+        let stray = || self.look_again(kernel, Waiter::is_moved);
+        assert!(kernel.current().1.waiter.wait(kernel, stray) == Call::Granted);
     }
 }
 
