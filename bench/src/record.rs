@@ -285,6 +285,16 @@ mod tests {
         }
     }
 
+    /// Read to the nearest number; serde_json rounds a long one wrongly unless told otherwise.
+    #[test]
+    fn a_number_that_was_written_is_read_as_it_was() {
+        let long = format!("1{}.5", "9".repeat(45));
+        let text =
+            format!(r#"@tacet {{"v":1,"name":"x","kind":"ratio","expected":[{long}],"measured":[1.49e0]}}"#);
+        let first = parse(&text).unwrap().unwrap();
+        assert_eq!(parse(&line(&first)).unwrap().unwrap(), first);
+    }
+
     #[test]
     fn lines_for_people_are_no_records_and_cut_records_are_errors() {
         assert!(parse("Tacet 0.1.0").is_none());
