@@ -242,6 +242,6 @@ hand_over() {
     export TACET_INVOKED_FROM
     cd "$root" || exit
     # The first time this takes a while, and cargo says what it does; afterwards there is nothing to say.
-    [ -x "${CARGO_TARGET_DIR:-target}/debug/xtask" ] || cargo build --package xtask >&2
-    exec cargo run --quiet --package xtask -- "$@"
+    [ -x "${CARGO_TARGET_DIR:-target}/host/xtask" ] || cargo build --profile host --package xtask >&2
+    exec cargo xtask "$@"
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::check::{Check, Tests};
 use crate::process::{Finish, Group};
-use crate::test::host;
+use crate::test::host::{self, HOST};
 use crate::{image, place};
 
 /// No build takes longer, the first one's dependencies included.
@@ -81,11 +81,11 @@ fn command(check: &Check) -> Command {
         command.env("CARGO_INCREMENTAL", "1");
     }
     match check {
-        Check::Unit(tests) => command.args(["test", "--no-run"]).args(of(tests)),
+        Check::Unit(tests) => command.args(["test", "--no-run", "--profile", HOST]).args(of(tests)),
         Check::Loom(tests) => {
             command.envs(host::LOOM).args(["test", "--no-run", "--profile", "models"]).args(of(tests))
         }
-        Check::Sim(_) => command.args(["build", "--package", "xtask"]),
+        Check::Sim(_) => command.args(["build", "--profile", HOST, "--package", "xtask"]),
         Check::Boot(_) => command.args(["build", "--release", "--package", "kernel"]),
     };
     command.arg("--message-format=json-render-diagnostics");

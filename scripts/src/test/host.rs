@@ -19,11 +19,14 @@ const SHOWN_LINES: usize = 40;
 /// The crates with host tests.
 const TESTED: [&str; 5] = ["sched", "bench", "arch", "fuzz", "xtask"];
 
+/// The profile of what runs here.
+pub const HOST: &str = "host";
+
 /// All of them, cheapest first.
 pub fn steps() -> Vec<Step> {
     vec![
         check("format", 60, &["fmt", "--all", "--check"]),
-        lints("lints", &TESTED, &["--all-targets"]),
+        lints("lints", &TESTED, &["--profile", HOST, "--all-targets"]),
         // By itself: the tests' dependencies would turn on `std` in the image's.
         lints("lints image", &["kernel"], &[]),
         lints("lints recording image", &["kernel"], &["--features", "record"]),
@@ -66,7 +69,7 @@ fn lints(name: &str, packages: &[&str], targets: &[&str]) -> Step {
 /// In one command: cargo would build shared dependencies anew for each set of packages.
 fn unit() -> Step {
     let mut command = cargo();
-    command.args(["test", "--quiet", "--no-fail-fast"]).env("RUST_BACKTRACE", "0");
+    command.args(["test", "--quiet", "--profile", HOST, "--no-fail-fast"]).env("RUST_BACKTRACE", "0");
     for package in TESTED {
         command.args(["--package", package]);
     }
