@@ -18,10 +18,11 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "memory-map", feed: loader::memory_map, seeds: loader::memory_map_seeds },
     Target { name: "pvh", feed: loader::pvh, seeds: loader::pvh_seeds },
     Target { name: "multiboot2", feed: loader::multiboot2, seeds: loader::multiboot2_seeds },
+    Target { name: "limine", feed: loader::limine, seeds: loader::limine_seeds },
     Target { name: "acpi", feed: firmware::acpi, seeds: firmware::seeds },
     Target { name: "madt", feed: firmware::madt, seeds: firmware::madt_seeds },
     Target { name: "command-line", feed: text::command_line, seeds: text::command_line_seeds },

@@ -1,5 +1,6 @@
 //! What loaders hand over: lists of memory, and the structures that lead to them.
 
+use arch::boot::limine::Places;
 use arch::boot::memory_map::{Kind, MemoryMap, PAGE, PHYSICAL_LIMIT, Region};
 use arch::boot::{multiboot2, pvh};
 
@@ -115,4 +116,33 @@ pub fn multiboot2_seeds() -> Vec<Vec<u8>> {
     let tags =
         [tag(1, b"suite=quick\0"), tag(6, &map), tag(14, &[1; 20]), tag(15, &[2; 36]), tag(0, &[])].concat();
     vec![[&(8 + tags.len() as u32).to_le_bytes()[..], &[0; 4], &tags].concat()]
+}
+
+/// What Limine tells beside its list of memory: four addresses. And how long the image is.
+pub fn limine(data: &[u8]) {
+    let Some(numbers) = data.get(..36) else { return };
+    let number = |at: usize| u64::from_le_bytes(numbers[at..at + 8].try_into().expect("eight bytes"));
+    let len = u64::from(u32::from_le_bytes(numbers[32..].try_into().expect("four bytes")));
+    let told = Places {
+        direct_map: number(0),
+        root_pointer: number(8),
+        image: number(16),
+        image_virtual: number(24),
+    };
+    let Ok(places) = told.checked(LINKED_AT, len) else { return };
+    assert!(places.image.is_multiple_of(PAGE) && places.image + len <= PHYSICAL_LIMIT);
+    // Whatever physical address there is can be reached, and the image's own window is another one.
+    assert!(places.direct_map.is_multiple_of(PAGE) && places.direct_map >= 1 << 63);
+    assert!(places.direct_map + PHYSICAL_LIMIT <= LINKED_AT && places.image_virtual == LINKED_AT);
+    assert!(places.root_pointer < PHYSICAL_LIMIT);
+}
+
+const LINKED_AT: u64 = arch::boot::KERNEL_BASE;
+
+pub fn limine_seeds() -> Vec<Vec<u8>> {
+    let seed = |root_pointer: u64| {
+        let places = [0xffff_8000_0000_0000, root_pointer, 0x1fc0_0000, LINKED_AT];
+        [&places.map(u64::to_le_bytes).concat()[..], &0x20_0000_u32.to_le_bytes()].concat()
+    };
+    vec![seed(0xf_52c0), seed(0xffff_8000_000f_52c0), seed(0)]
 }

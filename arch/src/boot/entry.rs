@@ -128,15 +128,16 @@ extern "C" fn limine_main() -> ! {
     if __cpuid(0x8000_0001).edx & 1 << 20 == 0 {
         refuse("Tacet needs a CPU with NX");
     }
-    let Some(answers) = limine::answers() else {
+    let Some(answers) = limine::requests::answers() else {
         refuse("Limine answered too few requests");
     };
+    let places = answers.places.checked(image::start(), image::len()).unwrap_or_else(|why| refuse(why));
     enter(Found {
         door: Door::Limine,
-        direct_map: answers.direct_map,
-        rsdp: answers.rsdp,
+        direct_map: places.direct_map,
+        rsdp: places.root_pointer,
         command_line: answers.command_line,
         memory: answers.memory,
-        image: answers.image,
+        image: places.image,
     })
 }

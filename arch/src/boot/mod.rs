@@ -13,8 +13,7 @@ pub mod memory_map;
 
 #[cfg(all(feature = "freestanding", not(test)))]
 mod entry;
-#[cfg(all(feature = "freestanding", not(test)))]
-mod limine;
+pub mod limine;
 pub mod multiboot2;
 pub mod pvh;
 mod reader;
