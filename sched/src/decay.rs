@@ -246,6 +246,32 @@ mod tests {
         assert!(decay.value(&task).abs_diff(before) <= 4, "and then {}", decay.value(&task));
     }
 
+    /// Each too short to be counted at once.
+    #[test]
+    fn short_runs_add_up_and_fade() {
+        let tau = Nanos::from_millis(100);
+        let (task, mut decay) = (task(1024), Decay::new(tau));
+        let window = 1 << decay.window_shift;
+        for start in (0..20 * tau.0).step_by(window) {
+            decay.charge(&task, Nanos(start), Nanos(start + window as u64 / 2));
+        }
+        let half = tau.0 / 2;
+        assert!(decay.value(&task).abs_diff(half) < tau.0 / 100, "{} of {half}", decay.value(&task));
+    }
+
+    #[test]
+    fn a_short_run_fades_while_its_task_blocks() {
+        let tau = Nanos::from_millis(100);
+        let (task, mut decay) = (task(1024), Decay::new(tau));
+        decay.charge(&task, Nanos(0), Nanos(100_000));
+        decay.leave(&task);
+        assert_eq!((decay.value(&task), decay.left_just_now(&task)), (100_000, true));
+        decay.advance(tau + tau + tau);
+        assert!(!decay.left_just_now(&task));
+        decay.come_back(&task);
+        assert!((4_500..5_500).contains(&decay.value(&task)), "{} of e^-3", decay.value(&task));
+    }
+
     proptest! {
         /// Any history of running and waiting, of any weight, stays within the bound of an f64 reference.
         #[test]

@@ -68,6 +68,29 @@ fn one_loop_needs_no_timer() {
 }
 
 #[test]
+fn who_runs_is_told_with_its_task() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let running = start(&mut cpu, 1, Affinity::ANY)[0];
+    let (slot, task) = cpu.running_task();
+    assert_eq!(slot, running.slot);
+    assert!(core::ptr::eq(task, shared.task(running.index())));
+}
+
+/// Catches: an idle CPU's later questions to one that has nothing left to give.
+#[test]
+fn who_gave_its_last_task_away_has_no_surplus() {
+    let shared = Shared::new(2, 4, Config::default());
+    let [mut here, mut there] = [0, 1].map(|id| Cpu::new(&shared, CpuId(id), Nanos(0)));
+    start(&mut here, 2, Affinity::ANY);
+    assert!(shared.overloaded.contains(CpuId(0)));
+    there.enter_idle(Nanos(0));
+    let _ = run(&mut here, 1, Reason::Preempt);
+    assert_eq!(shared.mailbox(CpuId(1)).posted(shared.tasks()).count(), 1);
+    assert!(!shared.overloaded.contains(CpuId(0)));
+}
+
+#[test]
 fn a_task_woken_beside_a_lone_runner_gets_a_timer() {
     let shared = one_cpu();
     let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
