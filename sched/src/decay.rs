@@ -259,6 +259,31 @@ mod tests {
         assert!(decay.value(&task).abs_diff(half) < tau.0 / 100, "{} of {half}", decay.value(&task));
     }
 
+    /// Wherever in a window it ends, of the last in an epoch, where sums are largest: those of the least weight.
+    #[test]
+    fn a_long_run_is_all_that_is_remembered() {
+        let tau = Nanos::from_millis(10_000);
+        for eighth in 0..8 {
+            let (task, mut decay) = (task(1), Decay::new(tau));
+            let end = 2 * decay.epoch_length - (((eighth + 1) << decay.window_shift) >> 3);
+            decay.charge(&task, Nanos(0), Nanos(end));
+            let of_tau = decay.value(&task) as f64 / (tau.0 * 1024) as f64;
+            assert!((of_tau - 1.0).abs() < 0.005, "{of_tau}");
+        }
+    }
+
+    #[test]
+    fn what_was_used_is_worth_the_same_on_a_cpu_whose_clock_is_an_epoch_behind() {
+        let (task, tau) = (task(1024), Nanos::from_millis(100));
+        let [mut ahead, mut behind] = [0; 2].map(|_| Decay::new(tau));
+        let turn = ahead.epoch_length;
+        ahead.charge(&task, Nanos(0), Nanos(turn + 1_000));
+        behind.advance(Nanos(turn - 1_000));
+        assert_eq!((ahead.epoch, behind.epoch), (1, 0));
+        let values = [&ahead, &behind].map(|decay| decay.value(&task));
+        assert!(values[0].abs_diff(values[1]) < tau.0 / 100, "{values:?}");
+    }
+
     #[test]
     fn a_short_run_fades_while_its_task_blocks() {
         let tau = Nanos::from_millis(100);

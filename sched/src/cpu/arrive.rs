@@ -147,9 +147,27 @@ impl<'a> Cpu<'a> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use crate::cpu::tests::{run, start};
+    use crate::policy::PolicyKind;
     use crate::{Affinity, Config, Cpu, CpuId, Nanos, Reason, Shared, Spec, WakeOutcome};
 
     const MS: u64 = 1_000_000;
+
+    /// Catches: tasks that wait for the next switch, while a CPU that could run one idles.
+    #[test]
+    fn an_arrival_asks_for_a_decision_where_a_cpu_idles_for_what_waits() {
+        for idles in [false, true] {
+            let shared = Shared::new(2, 6, Config { policy: PolicyKind::RoundRobin, ..Config::default() });
+            let [mut here, mut there] = [0, 1].map(|id| Cpu::new(&shared, CpuId(id), Nanos(0)));
+            // The other CPU gets one.
+            start(&mut here, 3, Affinity::ANY);
+            if idles {
+                there.enter_idle(Nanos(0));
+            }
+            let spec = Spec { affinity: Affinity::one(CpuId(0)), ..Spec::default() };
+            let pinned = shared.create(5, spec, CpuId(0));
+            assert_eq!(here.start(pinned, Nanos(MS)), WakeOutcome::Local { preempt: idles });
+        }
+    }
 
     /// Catches: an arrival that asks for a decision though the timer sees to what it changes.
     #[test]

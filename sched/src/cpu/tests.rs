@@ -265,6 +265,19 @@ fn publish(shared: &Shared, weight: u64) {
     shared.mailbox(CpuId(1)).load.publish(weight, 0, Nanos(0));
 }
 
+/// Catches: a change that waits for the running task to block.
+#[test]
+fn a_waiting_task_that_is_raised_above_the_running_one_is_to_run_at_once() {
+    let config = Config { policy: crate::policy::PolicyKind::Priority, ..Config::default() };
+    let shared = Shared::new(1, 8, config);
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, 2, Affinity::ANY);
+    let waits = tasks.into_iter().find(|&task| task != cpu.current()).unwrap();
+    assert_eq!(cpu.set_weight(waits, 4096, Nanos(MS)), WakeOutcome::Local { preempt: true });
+    let _ = run(&mut cpu, MS, Reason::Preempt);
+    assert_eq!(cpu.current(), waits);
+}
+
 #[test]
 fn of_a_surplus_one_that_may_move_goes_at_once_whoever_is_first() {
     let shared = Shared::new(2, 8, Config::default());
