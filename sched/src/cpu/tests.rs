@@ -278,6 +278,21 @@ fn a_waiting_task_that_is_raised_above_the_running_one_is_to_run_at_once() {
     assert_eq!(cpu.current(), waits);
 }
 
+/// Catches: an idle CPU's first arrival that's before whatever comes until the CPU looks.
+#[test]
+fn the_higher_one_is_first_also_where_the_lower_came_to_an_idle_cpu() {
+    let config = Config { policy: crate::policy::PolicyKind::Priority, ..Config::default() };
+    let shared = Shared::new(1, 8, config);
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let [low, high] = [(1, 512), (2, 2048)]
+        .map(|(slot, weight)| shared.create(slot, Spec { weight, ..Spec::default() }, CpuId(0)));
+    for task in [low, high] {
+        let _ = cpu.start(task, Nanos(0));
+    }
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    assert_eq!(cpu.current(), high);
+}
+
 #[test]
 fn of_a_surplus_one_that_may_move_goes_at_once_whoever_is_first() {
     let shared = Shared::new(2, 8, Config::default());
