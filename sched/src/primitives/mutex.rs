@@ -141,6 +141,9 @@ impl Mutex {
     /// Adds a thread to those that wait.
     fn enlist<K: Kernel>(&self, waiting: &Waiting<'_, K>, slot: u32, task: &Task) -> Followup {
         waiting.push(slot, task);
+        if waiting.front().is_some_and(|(first, _)| first == slot) {
+            self.first.store(first::SLEEPS, Ordering::Relaxed);
+        }
         self.lend(waiting)
     }
 
@@ -181,7 +184,10 @@ impl Mutex {
 
     /// The calling thread's time is up, and it's out of the list.
     fn give_up<K: Kernel>(&self, waiting: &Waiting<'_, K>) -> Followup {
-        self.first.store(first::SLEEPS, Ordering::Relaxed);
+        if self.first.load(Ordering::Relaxed) == first::COMES {
+            // It may have been this one.
+            self.first.store(first::SLEEPS, Ordering::Relaxed);
+        }
         let free = is_free(self.word.load(Ordering::Relaxed));
         if waiting.is_empty() {
             self.word.fetch_and(!QUEUED, Ordering::Relaxed);
@@ -315,91 +321,4 @@ impl Default for Mutex {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::class::{Class, Priority};
-    use crate::primitives::still::Still;
-
-    /// Thread 1 holds the mutex, for which the others wait in turn.
-    fn scene(mutex: &Mutex, waiters: u32) -> Still {
-        let still = Still::new(2 + waiters as usize);
-        mutex.lock(still.thread(1));
-        (2..2 + waiters).for_each(|slot| mutex.queue(still.thread(slot)));
-        still
-    }
-
-    fn look(mutex: &Mutex, still: &Still, slot: u32) -> bool {
-        mutex.look_again(still.thread(slot), Waiter::is_moved);
-        mutex.is_mine(still.thread(slot))
-    }
-
-    /// Otherwise two threads that lock often would switch at each unlock.
-    #[test]
-    fn the_last_holder_may_lock_again_until_the_next_one_comes() {
-        let mutex = Mutex::new();
-        let still = scene(&mutex, 2);
-        for _ in 0..3 {
-            mutex.unlock(still.thread(1));
-            mutex.lock(still.thread(1));
-        }
-        assert_eq!(*still.woken.borrow(), [2], "who comes already isn't woken again");
-        mutex.unlock(still.thread(1));
-        assert!(look(&mutex, &still, 2));
-    }
-
-    #[test]
-    fn nobody_is_overtaken_twice() {
-        let mutex = Mutex::new();
-        let still = scene(&mutex, 2);
-        mutex.unlock(still.thread(1));
-        mutex.lock(still.thread(1));
-        assert!(!look(&mutex, &still, 2));
-        mutex.unlock(still.thread(1));
-        assert!(mutex.is_mine(still.thread(2)), "granted");
-        mutex.unlock(still.thread(2));
-        assert!(!mutex.is_mine(still.thread(3)), "offered: it's another's turn");
-        assert!(look(&mutex, &still, 3));
-    }
-
-    #[test]
-    fn a_lock_that_is_offered_is_not_tried() {
-        let mutex = Mutex::new();
-        let still = scene(&mutex, 1);
-        mutex.unlock(still.thread(1));
-        assert!(!mutex.try_lock(still.thread(1)));
-    }
-
-    #[test]
-    fn nobody_overtakes_a_thread_of_higher_rank() {
-        for (holder, waiter) in [
-            (Class::Background, Class::Fair),
-            (Class::Fair, Class::Fifo(Priority::LOWEST)),
-            (Class::Fifo(Priority::HIGHEST), Class::Fifo(Priority::LOWEST)),
-        ] {
-            let mutex = Mutex::new();
-            let still = Still::new(3);
-            assert!(still.tasks[1].terms.want_class(0, holder) && still.tasks[2].terms.want_class(0, waiter));
-            mutex.lock(still.thread(1));
-            mutex.queue(still.thread(2));
-            mutex.unlock(still.thread(1));
-            assert!(mutex.is_mine(still.thread(2)), "{waiter:?} after {holder:?}");
-        }
-    }
-
-    #[test]
-    fn who_gives_up_passes_an_offer_on() {
-        let mutex = Mutex::new();
-        let still = scene(&mutex, 2);
-        mutex.unlock(still.thread(1));
-        for (slot, woken) in [(2, &[2, 3][..]), (3, &[2, 3])] {
-            let (kernel, task) = (still.thread(slot), &still.tasks[slot as usize]);
-            let waiting = mutex.list.open(&kernel);
-            waiting.remove(slot, task);
-            let followup = mutex.give_up(&waiting);
-            drop(waiting);
-            followup.act(kernel);
-            assert_eq!(*still.woken.borrow(), woken);
-        }
-        assert!(mutex.try_lock(still.thread(1)), "nobody waits any more");
-    }
-}
+mod tests;
