@@ -285,7 +285,7 @@ mod tests {
         }
     }
 
-    /// Read to the nearest number; serde_json rounds a long one wrongly unless told otherwise.
+    /// Read to the nearest number; `serde_json` rounds a long one wrongly unless told otherwise.
     #[test]
     fn a_number_that_was_written_is_read_as_it_was() {
         let long = format!("1{}.5", "9".repeat(45));
