@@ -136,7 +136,7 @@ mod tests {
 
     /// Threads that wait from slot 2 on, and thread 1, which holds the mutex.
     fn scene(waiters: u32, condvar: &Condvar, mutex: &Mutex) -> Still {
-        let still = Still::new(2 + waiters as usize + 1);
+        let still = Still::new(2 + waiters as usize);
         still.are_apart.set(true);
         for slot in 2..2 + waiters {
             mutex.lock(still.thread(slot));
