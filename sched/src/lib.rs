@@ -56,7 +56,7 @@ pub mod id;
 pub mod inbox;
 pub mod mailbox;
 pub mod meter;
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, not(feature = "tape"))))]
 mod models;
 pub mod outbox;
 pub mod policy;

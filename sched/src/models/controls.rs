@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
-use loom::thread;
-
 use super::explore;
 use super::machine::Host;
 use super::scene::{NOW, Scene, start};
+use super::threads;
 use crate::affinity::Affinity;
 use crate::cpu::Reason;
 use crate::id::{CpuId, TaskId};
@@ -140,7 +139,7 @@ fn news_of_two_cpus_about_one_task_hides_none() {
         let [_, one, other] = [3, 4, 5].map(|slot| start(&mut host, slot, only(0)));
         let controller = |cpu: u32, tasks: Vec<TaskId>| {
             let scene = Arc::clone(&scene);
-            thread::spawn(move || {
+            threads::spawn(move || {
                 let mut host = Host::new(&scene.machine, cpu, NOW);
                 for task in tasks {
                     let outcome = host.cpu.set_weight(task, 2 * NORMAL_WEIGHT, NOW);
@@ -205,7 +204,7 @@ fn a_late_wish_leaves_the_next_tenant_alone() {
         let mut host = Host::new(&scene.machine, 0, NOW);
         let first = start(&mut host, 2, only(0));
         let theirs = Arc::clone(&scene);
-        let binder = thread::spawn(move || bind(&mut Host::new(&theirs.machine, 1, NOW), first, 1));
+        let binder = threads::spawn(move || bind(&mut Host::new(&theirs.machine, 1, NOW), first, 1));
         host.step(Reason::Exit);
         start(&mut host, 2, only(0));
         host.open();

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::vec::Vec;
 
-use loom::thread;
-
 use super::explore;
 use super::machine::Host;
 use super::scene::{NOW, Scene, start};
+use super::threads;
 use crate::affinity::Affinity;
 use crate::cpu::Reason;
 use crate::id::CpuId;
@@ -73,7 +72,7 @@ fn a_wake_that_trusts_a_timer_is_seen_by_it() {
         let deadline = host.cpu.armed();
         assert_ne!(deadline, Nanos::NEVER, "two loops need a timer");
         let theirs = Arc::clone(&scene);
-        let waker = thread::spawn(move || {
+        let waker = threads::spawn(move || {
             let mut host = Host::new(&theirs.machine, 1, Nanos(deadline.0 - 1_000));
             host.wake(sleeper);
         });
@@ -101,7 +100,7 @@ fn an_interrupt_of_a_polling_cpu_leaves_no_task_behind() {
             task
         });
         let theirs = Arc::clone(&scene);
-        let waker = thread::spawn(move || {
+        let waker = threads::spawn(move || {
             let mut host = Host::new(&theirs.machine, 1, NOW);
             host.wake(sleepers[0]);
             theirs.machine.kick(CpuId(0));
@@ -129,7 +128,7 @@ fn a_busy_cpu_without_a_timer_learns_of_a_wake() {
         let sleeper = start(&mut host, 2, here);
         host.step(Reason::Block);
         let theirs = Arc::clone(&scene);
-        let waker = thread::spawn(move || Host::new(&theirs.machine, 1, NOW).wake(sleeper));
+        let waker = threads::spawn(move || Host::new(&theirs.machine, 1, NOW).wake(sleeper));
         start(&mut host, 3, here);
         // The loop's CPU looks when it's told to, and not before.
         while scene.machine.shared.task(2).is_blocked() || scene.unseen(CpuId(0)) > 0 {
@@ -150,7 +149,7 @@ fn a_late_wake_leaves_the_next_tenant_alone() {
         let mut host = Host::new(&scene.machine, 0, NOW);
         let first = start(&mut host, 2, here);
         let theirs = Arc::clone(&scene);
-        let waker = thread::spawn(move || {
+        let waker = threads::spawn(move || {
             let mut host = Host::new(&theirs.machine, 1, NOW);
             host.wake(first);
             host.wake(first);

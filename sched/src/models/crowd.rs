@@ -1,11 +1,10 @@
-//! Threads that block on primitives, as loom threads: who parks goes through the real state word.
+//! Threads that block on primitives, as threads of a model: who parks goes through the real state word.
 
 use core::sync::atomic::{AtomicBool as Unseen, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::vec::Vec;
 
-use loom::thread;
-
+use super::threads::{self, Sent, Shared};
 use crate::id::TaskId;
 use crate::primitives::Kernel;
 use crate::state::Woken;
@@ -17,7 +16,7 @@ use crate::time::Nanos;
 /// Whether a thread may go on that was blocked, and how loom is told.
 #[derive(Default)]
 struct Seat {
-    thread: OnceLock<thread::Thread>,
+    thread: OnceLock<threads::Thread>,
     resumed: Unseen,
 }
 
@@ -71,27 +70,27 @@ pub struct Session<T> {
     pub shared: T,
 }
 
-impl<T: 'static> Session<T> {
+impl<T: Shared + 'static> Session<T> {
     /// A session of `threads` threads.
     pub fn new(threads: u32, shared: T) -> Arc<Self> {
         Arc::new(Self { crowd: Crowd::new(threads), shared })
     }
 
-    /// Makes the calling loom thread the one in `slot`.
+    /// Makes the calling thread the one in `slot`.
     pub fn enter(&self, slot: u32) -> Member<'_> {
-        let set = self.crowd.seats[slot as usize].thread.set(thread::current());
+        let set = self.crowd.seats[slot as usize].thread.set(threads::current());
         assert!(set.is_ok(), "a thread starts once");
         Member { crowd: &self.crowd, slot }
     }
 
-    /// Runs `body` as the thread in `slot`, on a loom thread of its own.
-    pub fn spawn<R: 'static>(
+    /// Runs `body` as the thread in `slot`, on a thread of its own.
+    pub fn spawn<R: Sent + 'static>(
         self: &Arc<Self>,
         slot: u32,
-        body: impl FnOnce(Member<'_>, &T) -> R + 'static,
-    ) -> thread::JoinHandle<R> {
+        body: impl FnOnce(Member<'_>, &T) -> R + Sent + 'static,
+    ) -> threads::JoinHandle<R> {
         let session = Arc::clone(self);
-        thread::spawn(move || body(session.enter(slot), &session.shared))
+        threads::spawn(move || body(session.enter(slot), &session.shared))
     }
 }
 
@@ -138,7 +137,7 @@ impl Kernel for Member<'_> {
         let (state, seat) = (&self.current().1.state, &self.crowd.seats[self.slot as usize]);
         if state.begin_block() && state.finish_block() {
             while !seat.resumed.swap(false, SeqCst) {
-                thread::park();
+                threads::park();
             }
         }
     }

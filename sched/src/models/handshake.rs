@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use loom::thread;
-
 use super::explore;
+use super::threads;
 use crate::attention::Notice;
 use crate::config::Config;
 use crate::id::CpuId;
@@ -24,7 +23,7 @@ fn no_post_goes_unseen(posters: u32, before: Notice, after: Notice, relies: fn(N
         let posts = (1..cpus).map(|from| {
             let shared = Arc::clone(&shared);
             let slot = from + posters;
-            thread::spawn(move || {
+            threads::spawn(move || {
                 Outbox::new(&shared, CpuId(from), CpuId(0)).post(shared.task(slot as usize), slot)
             })
         });
@@ -76,7 +75,7 @@ fn of_two_posts_by_one_cpu_none_goes_unseen() {
         mailbox.attention.raise(Notice::Polling);
         let poster = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || {
+            threads::spawn(move || {
                 let outbox = Outbox::new(&shared, CpuId(1), CpuId(0));
                 [2, 3].map(|slot| outbox.post(shared.task(slot as usize), slot))
             })

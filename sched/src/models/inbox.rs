@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::vec::Vec;
 
-use loom::thread;
-
 use super::explore;
+use super::threads;
 use crate::config::Config;
 use crate::id::CpuId;
 use crate::inbox::{Inbox, TASKS};
@@ -42,7 +41,7 @@ fn posts_come_out_once_whole_and_in_order() {
     explore(4, || {
         let shared = Arc::new((Inbox::<TASKS>::new(), tasks(3)));
         let theirs = Arc::clone(&shared);
-        let producer = thread::spawn(move || (0..3).for_each(|slot| push(&theirs.0, &theirs.1, slot)));
+        let producer = threads::spawn(move || (0..3).for_each(|slot| push(&theirs.0, &theirs.1, slot)));
         let mut taken = Vec::new();
         take(&shared.0, &shared.1, &mut taken);
         take(&shared.0, &shared.1, &mut taken);
@@ -62,7 +61,7 @@ fn a_task_can_be_passed_on_while_the_rest_is_taken() {
         let theirs = Arc::clone(&shared);
         push(&shared.0, &shared.2, 0);
         push(&shared.0, &shared.2, 1);
-        let relay = thread::spawn(move || {
+        let relay = threads::spawn(move || {
             for slot in theirs.0.take(&theirs.2) {
                 push(&theirs.1, &theirs.2, slot);
             }
@@ -86,7 +85,7 @@ fn of_two_senders_no_task_is_left_behind() {
         let shared = Arc::new(Shared::new(3, 3, Config::default()));
         let senders = [(1, [3].as_slice()), (2, [4, 5].as_slice())].map(|(from, slots)| {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || {
+            threads::spawn(move || {
                 let outbox = Outbox::new(&shared, CpuId(from), CpuId(0));
                 for &slot in slots {
                     let _ = outbox.post(shared.task(slot as usize), slot);

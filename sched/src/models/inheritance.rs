@@ -2,6 +2,7 @@
 
 use super::crowd::{Member, SOON, Session};
 use super::explore;
+use super::threads;
 use crate::class::{Class, Priority, Rank};
 use crate::primitives::{Condvar, Kernel, Mutex};
 use crate::task::Task;
@@ -114,7 +115,7 @@ fn a_rank_is_passed_on_by_one_that_was_notified() {
         session.shared.outer.lock(me);
         while !session.shared.changed.is_awaited() {
             session.shared.outer.unlock(me);
-            loom::thread::yield_now();
+            threads::yield_now();
             session.shared.outer.lock(me);
         }
         session.shared.changed.notify_one(me, || &session.shared.outer);
@@ -162,7 +163,7 @@ fn a_rank_that_is_lent_is_taken_over() {
         assert!(task.terms.want_weight(0, 5));
         let lender = {
             let task = std::sync::Arc::clone(&task);
-            loom::thread::spawn(move || assert_eq!(task.terms.lend(Rank::IDLE, HIGH.rank()), Ok(true)))
+            threads::spawn(move || assert_eq!(task.terms.lend(Rank::IDLE, HIGH.rank()), Ok(true)))
         };
         task.terms.renew();
         lender.join().unwrap();

@@ -1,6 +1,6 @@
 //! A machine of a few CPUs that carries out what the scheduler decides, as the kernel does.
 //!
-//! Each CPU is a loom thread. A context switch leaves one [`Stack`] and enters another; a kick is a flag that the
+//! Each CPU is a thread of the model. A context switch leaves one [`Stack`] and enters another; a kick is a flag that the
 //! target looks at where the kernel would have interrupts on, and that ends a halt. A kick that never comes
 //! where one is needed shows as a deadlock.
 
@@ -8,9 +8,8 @@ use core::sync::atomic::{AtomicBool as Unseen, Ordering::SeqCst};
 use std::sync::OnceLock;
 use std::vec::Vec;
 
-use loom::thread;
-
 use super::stack::Stack;
+use super::threads;
 use crate::config::Config;
 use crate::cpu::{After, Cpu, Next, Reason, WakeOutcome};
 use crate::id::{CpuId, TaskId};
@@ -19,10 +18,10 @@ use crate::sync::{AtomicU32, Ordering};
 use crate::time::Nanos;
 use crate::topology::Topology;
 
-/// One CPU's interrupt line, and what its loom thread waits for while it's halted.
+/// One CPU's interrupt line, and what its thread waits for while it's halted.
 struct Line {
     kicked: AtomicU32,
-    thread: OnceLock<thread::Thread>,
+    thread: OnceLock<threads::Thread>,
     halted: Unseen,
     busy: Unseen,
 }
@@ -31,6 +30,12 @@ impl Line {
     fn new() -> Self {
         let (halted, busy) = (Unseen::new(false), Unseen::new(false));
         Self { kicked: AtomicU32::new(0), thread: OnceLock::new(), halted, busy }
+    }
+
+    /// Whether a kick is all that the target may wait for. Loom does nothing between the target's last look and its halt, as
+    /// with `sti; hlt`; the host may, but a thread that is resumed before it parks doesn't.
+    fn must_be_resumed(&self) -> bool {
+        self.halted.load(SeqCst) || cfg!(not(loom)) && self.thread.get().is_some()
     }
 }
 
@@ -65,8 +70,7 @@ impl Machine {
         let line = &self.lines[cpu.index()];
         // A swap: loom has no order between a store and the swap of the target that came before.
         line.kicked.swap(1, Ordering::Relaxed);
-        // Nothing happens between the target's last look and its halt, as with `sti; hlt`.
-        if line.halted.load(SeqCst) {
+        if line.must_be_resumed() {
             line.thread.get().expect("a CPU that halts has started").unpark();
         }
     }
@@ -83,7 +87,7 @@ impl Machine {
     }
 }
 
-/// One CPU at work, on its own loom thread.
+/// One CPU at work, on its own thread.
 pub struct Host<'a> {
     /// The machine.
     pub machine: &'a Machine,
@@ -96,7 +100,7 @@ pub struct Host<'a> {
 impl<'a> Host<'a> {
     /// Starts a CPU in its idle task.
     pub fn new(machine: &'a Machine, id: u32, now: Nanos) -> Self {
-        let set = machine.lines[id as usize].thread.set(thread::current());
+        let set = machine.lines[id as usize].thread.set(threads::current());
         assert!(set.is_ok(), "a CPU starts once");
         machine.stacks[id as usize].enter(id);
         Self { machine, cpu: Cpu::new(&machine.shared, CpuId(id), now), now }
@@ -165,7 +169,7 @@ impl<'a> Host<'a> {
         while !self.is_over() && !self.kicked() {
             let halted = &self.machine.lines[self.cpu.id().index()].halted;
             halted.store(true, SeqCst);
-            thread::park();
+            threads::park();
             halted.store(false, SeqCst);
         }
         if !self.is_over() {

@@ -1,5 +1,8 @@
 //! Models: loom runs the scheduler's own code in every order of events that a weak memory allows.
 //!
+//! Without loom each model runs some hundred times on the host's own threads ([`stress`]). That explores little, but it takes a
+//! second, on real caches.
+//!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test -p sched --profile models models -- --nocapture 2>/dev/null
 //! ```
@@ -48,19 +51,22 @@ mod scene;
 mod sets;
 mod stack;
 mod state;
+#[cfg(not(loom))]
+mod stress;
+mod threads;
 
-use core::sync::atomic::{AtomicU64, Ordering};
-use std::env;
-use std::println;
-use std::sync::Arc;
-use std::thread;
-use std::time::Instant;
-
-use loom::model::Builder;
+#[cfg(not(loom))]
+use stress::explore;
 
 /// Runs `model` in every order with at most `preemptions` preemptions, unless the environment says otherwise.
+#[cfg(loom)]
 fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    let mut builder = Builder::new();
+    use core::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::Arc;
+    use std::time::Instant;
+    use std::{env, println, thread};
+
+    let mut builder = loom::model::Builder::new();
     builder.preemption_bound = match env::var_os("LOOM_UNBOUNDED") {
         Some(_) => None,
         None => builder.preemption_bound.or(Some(preemptions)),

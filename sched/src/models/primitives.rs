@@ -4,6 +4,7 @@ use std::vec::Vec;
 
 use super::crowd::{Member, Session};
 use super::explore;
+use super::threads;
 use crate::primitives::{Completion, Condvar, Kernel, Mutex};
 use crate::sync::Owned;
 
@@ -182,7 +183,7 @@ fn who_is_notified_sees_what_the_last_holder_did() {
         let worker = session.spawn(3, |me, shared: &Guarded| shared.add(me));
         let me = session.enter(1);
         while !session.shared.changed.is_awaited() {
-            loom::thread::yield_now();
+            threads::yield_now();
         }
         session.shared.notify_one(me);
         waiter.join().unwrap();

@@ -1,9 +1,8 @@
 //! Readers-writer lock: a writer is alone, and who comes after it sees what it did.
 
-use loom::cell::UnsafeCell;
-
 use super::crowd::{Member, SOON, Session};
 use super::explore;
+use super::threads::Cell;
 use crate::primitives::RwLock;
 use crate::sync::Owned;
 use crate::time::Nanos;
@@ -13,12 +12,12 @@ struct Shared {
     it: RwLock,
     value: Owned,
     /// Loom panics where a read of it and a write aren't ordered, which a stale value needn't show.
-    place: UnsafeCell<()>,
+    place: Cell<u32>,
 }
 
 impl Shared {
     fn new() -> Self {
-        Self { it: RwLock::new(), value: Owned::new(0), place: UnsafeCell::new(()) }
+        Self { it: RwLock::new(), value: Owned::new(0), place: Cell::new(0) }
     }
 }
 

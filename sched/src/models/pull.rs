@@ -1,10 +1,9 @@
 //! Work conservation: no CPU idles while a task waits elsewhere that may move.
 
-use loom::thread;
-
 use super::explore;
 use super::machine::Host;
 use super::scene::{NOW, Scene, start};
+use super::threads;
 use crate::affinity::Affinity;
 use crate::cpu::Reason;
 use crate::id::CpuId;
@@ -75,7 +74,7 @@ fn a_loop_that_yields_is_given_away_once_it_is_saved() {
         start(&mut host, 2, Affinity::ANY);
         let dry = scene.spawn(1, run);
         // Or else loom looks for conflicts with what CPU 0 does last, and never lets CPU 1 run dry before.
-        thread::yield_now();
+        threads::yield_now();
         start(&mut host, 3, Affinity::one(CpuId(0)));
         if host.cpu.current_slot() == 2 {
             host.step(Reason::Yield);
@@ -105,7 +104,7 @@ fn a_task_is_woken_where_nothing_runs() {
         start(&mut host, 4, Affinity::one(CpuId(0)));
         let dry = scene.spawn(1, run);
         // As above.
-        thread::yield_now();
+        threads::yield_now();
         host.wake(sleeper);
         host.serve(|host| run(&scene, host));
         dry.join().unwrap();

@@ -5,11 +5,10 @@
 
 use std::sync::Arc;
 
-use loom::thread;
-
 use super::explore;
 use super::machine::{Host, Machine};
 use super::scene::{NOW, Scene, start};
+use super::threads;
 use crate::affinity::Affinity;
 use crate::cpu::Reason;
 use crate::cpuset::CpuSet;
@@ -37,10 +36,10 @@ fn overloaded(scene: &Scene, cpu: u32, slot: usize, affinity: Affinity) -> Host<
     host
 }
 
-/// Lets a CPU run dry, on a loom thread of its own.
-fn run_dry(scene: &Arc<Scene>, cpu: u32) -> thread::JoinHandle<()> {
+/// Lets a CPU run dry, on a thread of its own.
+fn run_dry(scene: &Arc<Scene>, cpu: u32) -> threads::JoinHandle<()> {
     let scene = Arc::clone(scene);
-    thread::spawn(move || Host::new(&scene.machine, cpu, NOW).rest())
+    threads::spawn(move || Host::new(&scene.machine, cpu, NOW).rest())
 }
 
 /// An overloaded CPU finds that it has nothing to give any more, while CPU 1 runs dry and may ask it.
@@ -121,7 +120,7 @@ fn who_sees_a_question_sees_the_idle_cpu() {
         let shared = Arc::new((CpuSet::new(64), Reach::new(64)));
         let parts = [0, 1].map(|part| {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || {
+            threads::spawn(move || {
                 if part == 0 {
                     shared.0.insert(CpuId(3));
                 } else if shared.0.find(|_| true).is_some() {

@@ -1,10 +1,9 @@
 //! Real-time tasks across CPUs: none waits on one CPU while another runs something of lower rank.
 
-use loom::thread;
-
 use super::explore;
 use super::machine::Host;
 use super::scene::{NOW, Scene, start, start_as};
+use super::threads;
 use crate::affinity::Affinity;
 use crate::class::{Class, Priority};
 use crate::cpu::Reason;
@@ -33,7 +32,7 @@ fn nothing_real_time_waits_while_another_cpu_runs_a_fair_task(arrivals: fn(&mut 
         );
         let mut host = Host::new(&scene.machine, 0, NOW);
         arrivals(&mut host);
-        host.serve(|host| host.wait());
+        host.serve(Host::wait);
         other.join().unwrap();
     });
 }
@@ -44,7 +43,7 @@ fn nothing_real_time_waits_while_another_cpu_runs_a_fair_task(arrivals: fn(&mut 
 fn a_real_time_task_that_arrives_is_taken_over() {
     nothing_real_time_waits_while_another_cpu_runs_a_fair_task(|host| {
         start_as(host, 4, HIGH, Affinity::one(CpuId(0)));
-        thread::yield_now();
+        threads::yield_now();
         start_as(host, 5, LOW, Affinity::ANY);
     });
 }
@@ -81,9 +80,9 @@ fn what_comes_unannounced_is_seen_once_the_real_time_task_is_gone() {
             },
         );
         let mut host = Host::new(&scene.machine, 0, NOW);
-        thread::yield_now();
+        threads::yield_now();
         start(&mut host, 5, one);
-        host.serve(|host| host.wait());
+        host.serve(Host::wait);
         other.join().unwrap();
     });
 }

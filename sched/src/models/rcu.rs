@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicUsize, Ordering};
-use loom::thread;
-
 use super::explore;
+use super::threads::{self, Cell};
 use crate::primitives::Grace;
+use crate::sync::{AtomicU32, Ordering};
 
 /// The CPU of the readers; the writers' own has none.
 const CPU: usize = 0;
@@ -15,57 +13,57 @@ const CPU: usize = 0;
 /// Places for values, and which one is current.
 struct Scene {
     grace: Grace<1>,
-    current: AtomicUsize,
-    places: [UnsafeCell<u32>; 3],
+    current: AtomicU32,
+    places: [Cell<u32>; 3],
     /// Writers that are done.
-    done: AtomicUsize,
+    done: AtomicU32,
 }
 
 impl Scene {
     fn new() -> Arc<Self> {
         Arc::new(Self {
             grace: Grace::new(),
-            current: AtomicUsize::new(0),
-            places: [0; 3].map(UnsafeCell::new),
-            done: AtomicUsize::new(0),
+            current: AtomicU32::new(0),
+            places: [0; 3].map(Cell::new),
+            done: AtomicU32::new(0),
         })
     }
 
-    /// Reads the current value. Loom panics if that races with a write to its place.
+    /// Reads the current value. The cell panics if that races with a write to its place.
     fn read(&self) {
-        let place = self.current.load(Ordering::Acquire);
+        let place = self.current.load(Ordering::Acquire) as usize;
         self.places[place].with(|_| ());
     }
 
     /// Makes `place` current, waits until nobody has the one before, and overwrites that.
-    fn replace(&self, place: usize) {
+    fn replace(&self, place: u32) {
         let before = self.current.swap(place, Ordering::AcqRel);
         let question = self.grace.ask();
         while !self.grace.has_answered(CPU, question) {
-            thread::yield_now();
+            threads::yield_now();
         }
-        self.places[before].with_mut(|_| ());
+        self.places[before as usize].with_mut(|_| ());
         self.done.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The same, but without waiting: what isn't known to be free stays.
-    fn replace_if_answered(&self, place: usize) {
+    fn replace_if_answered(&self, place: u32) {
         let before = self.current.swap(place, Ordering::AcqRel);
         let question = self.grace.ask();
         if self.grace.has_answered(CPU, question) {
-            self.places[before].with_mut(|_| ());
+            self.places[before as usize].with_mut(|_| ());
         }
     }
 
     /// A CPU that reads `sections` times, is interrupted after each, and then idles until `writers` are done.
-    fn run(&self, sections: usize, writers: usize) {
+    fn run(&self, sections: usize, writers: u32) {
         for _ in 0..sections {
             self.read();
             self.grace.answer(CPU);
         }
         while self.done.load(Ordering::Relaxed) < writers {
             self.grace.answer(CPU);
-            thread::yield_now();
+            threads::yield_now();
         }
     }
 }
@@ -79,7 +77,7 @@ fn what_a_reader_has_is_kept() {
     explore(3, || {
         let scene = Scene::new();
         let shared = scene.clone();
-        let cpu = thread::spawn(move || shared.run(2, 1));
+        let cpu = threads::spawn(move || shared.run(2, 1));
         scene.replace(1);
         cpu.join().unwrap();
     });
@@ -94,11 +92,11 @@ fn what_a_reader_has_is_kept_by_two_writers() {
     explore(3, || {
         let scene = Scene::new();
         let (shared, other) = (scene.clone(), scene.clone());
-        let cpu = thread::spawn(move || {
+        let cpu = threads::spawn(move || {
             shared.grace.answer(CPU);
             shared.read();
         });
-        let writer = thread::spawn(move || other.replace_if_answered(1));
+        let writer = threads::spawn(move || other.replace_if_answered(1));
         scene.replace_if_answered(2);
         writer.join().unwrap();
         cpu.join().unwrap();

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::vec::Vec;
 
-use loom::thread;
-
 use super::machine::{Host, Machine};
+use super::threads::{self, Sent};
 use crate::affinity::Affinity;
 use crate::class::Class;
 use crate::cpu::Reason;
@@ -51,12 +50,12 @@ impl Scene {
         }
     }
 
-    /// Lets `cpu` run tasks by `run`, and idle in between, on a loom thread of its own.
+    /// Lets `cpu` run tasks by `run`, and idle in between, on a thread of its own.
     pub fn spawn(
         self: &Arc<Self>,
         cpu: u32,
-        run: impl Fn(&Self, &mut Host<'_>) + 'static,
-    ) -> thread::JoinHandle<()> {
+        run: impl Fn(&Self, &mut Host<'_>) + Sent + 'static,
+    ) -> threads::JoinHandle<()> {
         self.spawn_after(cpu, |_, _| {}, run)
     }
 
@@ -64,11 +63,11 @@ impl Scene {
     pub fn spawn_after(
         self: &Arc<Self>,
         cpu: u32,
-        first: impl FnOnce(&Self, &mut Host<'_>) + 'static,
-        run: impl Fn(&Self, &mut Host<'_>) + 'static,
-    ) -> thread::JoinHandle<()> {
+        first: impl FnOnce(&Self, &mut Host<'_>) + Sent + 'static,
+        run: impl Fn(&Self, &mut Host<'_>) + Sent + 'static,
+    ) -> threads::JoinHandle<()> {
         let scene = Arc::clone(self);
-        thread::spawn(move || {
+        threads::spawn(move || {
             let mut host = Host::new(&scene.machine, cpu, NOW);
             first(&scene, &mut host);
             host.serve(|host| run(&scene, host));

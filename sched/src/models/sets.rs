@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::vec::Vec;
 
-use loom::thread;
-
 use super::explore;
+use super::threads;
 use crate::attention::{Attention, Notice};
 use crate::bitmap::Bitmap;
 use crate::cpuset::CpuSet;
@@ -45,7 +44,7 @@ fn members_come_out_once(cpus: usize, members: [u32; 3]) {
         let marked = Arc::new(Marked::new(cpus, members));
         let adders = [[0].as_slice(), &[1, 2]].map(|indices| {
             let marked = Arc::clone(&marked);
-            thread::spawn(move || indices.iter().for_each(|&index| marked.insert(index)))
+            threads::spawn(move || indices.iter().for_each(|&index| marked.insert(index)))
         });
         let mut taken = Vec::new();
         marked.take(&mut taken);
@@ -81,7 +80,7 @@ fn a_summary_is_set_before_its_adder_looks_at_the_owner() {
         shared.1.raise(Notice::Polling);
         let adders = [70, 71].map(|cpu| {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || {
+            threads::spawn(move || {
                 shared.0.insert(CpuId(cpu));
                 shared.1.read()
             })
@@ -97,7 +96,7 @@ fn is_removed_once(cpus: usize, member: CpuId) {
     explore(4, move || {
         let set = Arc::new(CpuSet::new(cpus));
         set.insert(member);
-        let remove = |set: Arc<CpuSet>| thread::spawn(move || set.remove(member));
+        let remove = |set: Arc<CpuSet>| threads::spawn(move || set.remove(member));
         let others = [remove(Arc::clone(&set)), remove(Arc::clone(&set))];
         let mut winners = usize::from(set.remove(member));
         winners += others.map(|other| usize::from(other.join().unwrap())).iter().sum::<usize>();
@@ -129,7 +128,7 @@ fn a_member_is_found_whole(cpus: usize, member: CpuId) {
         let shared = Arc::new((CpuSet::new(cpus), Owned::new(0)));
         let adder = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || {
+            threads::spawn(move || {
                 shared.1.set(1);
                 shared.0.insert(member);
             })
@@ -161,11 +160,11 @@ fn a_count_never_understates() {
         let shared = Arc::new((CpuSet::new(130), Owned::new(0)));
         let adder = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || shared.0.insert(CpuId(70)))
+            threads::spawn(move || shared.0.insert(CpuId(70)))
         };
         let remover = {
             let shared = Arc::clone(&shared);
-            thread::spawn(move || {
+            threads::spawn(move || {
                 shared.0.insert(CpuId(71));
                 // Pairs with the looker's fence below.
                 fence(Ordering::SeqCst);

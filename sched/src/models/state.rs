@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::vec::Vec;
 
-use loom::thread;
-
 use super::explore;
 use super::stack::Stack;
+use super::threads;
 use crate::config::Config;
 use crate::id::{CpuId, TaskId};
 use crate::shared::Shared;
@@ -58,7 +57,7 @@ fn a_parker_ends_once(wakers: u32, preemptions: usize) {
         let parker = Arc::new(Parker::new(wakers as usize));
         let wakers = (1..=wakers).map(|cpu| {
             let parker = Arc::clone(&parker);
-            thread::spawn(move || parker.satisfy(cpu, cpu as usize - 1))
+            threads::spawn(move || parker.satisfy(cpu, cpu as usize - 1))
         });
         let wakers: Vec<_> = wakers.collect();
         let mut ends = usize::from(parker.run(0));
@@ -97,7 +96,7 @@ fn a_stale_id_never_reaches_the_next_tenant() {
         }]
         .map(|wake| {
             let state = Arc::clone(&state);
-            thread::spawn(move || assert_ne!(wake(&state, 0), Woken::Claimed))
+            threads::spawn(move || assert_ne!(wake(&state, 0), Woken::Claimed))
         });
         state.exit();
         state.release();
@@ -122,7 +121,7 @@ fn a_tenant_that_is_alive_is_whole() {
         let shared = Arc::new(Shared::new(1, 1, Config::default()));
         let second = TaskId { slot: 1, generation: 1 };
         let theirs = Arc::clone(&shared);
-        let reader = thread::spawn(move || {
+        let reader = threads::spawn(move || {
             if theirs.is_alive(second) {
                 assert_eq!((theirs.task(1).weight(), theirs.task(1).switches.get()), (2 * NORMAL_WEIGHT, 0));
             }
@@ -147,7 +146,7 @@ fn a_wake_of_a_task_that_ends_owes_nothing() {
         let state = Arc::new(State::new());
         state.create();
         let theirs = Arc::clone(&state);
-        let waker = thread::spawn(move || [theirs.wake(0), theirs.wake(0)]);
+        let waker = threads::spawn(move || [theirs.wake(0), theirs.wake(0)]);
         state.exit();
         let woken = waker.join().unwrap();
         assert!(woken.iter().all(|&outcome| outcome != Woken::Claimed));
@@ -169,7 +168,7 @@ fn a_cpu_time_is_never_the_next_tenants() {
         shared.task(1).meter.start(Nanos(100));
         shared.task(1).meter.stop(Nanos(150));
         let theirs = Arc::clone(&shared);
-        let reader = thread::spawn(move || theirs.cpu_time(first, Nanos(200)));
+        let reader = threads::spawn(move || theirs.cpu_time(first, Nanos(200)));
         shared.task(1).state.exit();
         shared.release(first);
         shared.create(1, Spec::default(), CpuId(0));

@@ -79,7 +79,7 @@ impl Condvar {
     }
 
     /// Whether a thread seems to wait.
-    #[cfg(all(test, loom))]
+    #[cfg(test)]
     pub(crate) fn is_awaited(&self) -> bool {
         !self.list.seems_empty()
     }

@@ -36,7 +36,7 @@ pub use barrier::Barrier;
 pub use channel::{Channel, Failure};
 pub use completion::Completion;
 pub use condvar::Condvar;
-#[cfg(all(test, loom))]
+#[cfg(test)]
 pub(crate) use gate::Gate;
 pub use guard::{OnCpu, PerCpu, PreemptGuard, Preemption};
 pub use migrate::{MigrateGuard, Migration};

@@ -302,7 +302,6 @@ impl Mutex {
     }
 
     /// The rest of its wait, when it runs.
-    #[cfg(loom)]
     pub(crate) fn wait_queued(&self, kernel: impl Kernel) {
         let stray = || self.look_again(kernel, Waiter::is_moved);
         assert!(kernel.current().1.waiter.wait(kernel, stray) == Call::Granted);
