@@ -8,6 +8,7 @@ use crate::attention::Notice;
 use crate::config::Config;
 
 mod ranked;
+mod reschedule;
 
 const MS: u64 = 1_000_000;
 

@@ -19,7 +19,7 @@
 //! task that moves is still owed what it was; it keeps the rest of its request, too. So does one whose weight
 //! changes: lag and request stay the same CPU time.
 
-use super::{Arrival, Policy, Promise, Running};
+use super::{Arrival, Policy, Promise, Running, promise};
 use crate::config::Config;
 use crate::cpu::SLACK;
 use crate::queue::{HELD, RunQueue};
@@ -125,7 +125,7 @@ impl Policy for Eevdf {
     const PROMISE: Promise = Promise::Shares {
         // Served within a slice once it's eligible, by the paper's bound; it may have begun to wait a slice ahead, and
         // one that comes from another CPU is served first, up to the limit.
-        owed: |config| Nanos(2 * (config.tau.0 + config.slice().0)),
+        owed: promise::two_arrivals,
         remembers: false,
     };
 
@@ -318,6 +318,58 @@ mod tests {
         for deadline in [64, 70, 70] {
             beside(100 * MS).forfeit(&task, 0);
             assert_eq!((task.virtual_time.get(), self::deadline(&task)), (50 * MS, deadline * MS));
+        }
+    }
+
+    /// Catches: no limit on what one that comes from another CPU is ahead or behind, a request that it doesn't bring along.
+    #[test]
+    fn who_migrates_brings_its_request_along_within_the_limit() {
+        let limit = Config::default().tau.0;
+        let at = 2 * limit;
+        for (own, start) in [(at + limit + 9 * MS, at + limit), (at + MS, at + MS), (9 * MS, at - limit)] {
+            let task = task(own, own + 3 * MS);
+            beside(at).arrive(&task, Arrival::Migrated, None, Nanos(0));
+            assert_eq!(
+                (task.virtual_time.get(), deadline(&task)),
+                (start, start + 3 * MS),
+                "it was at {own}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_is_alone_begins_anew_where_the_last_one_left_unless_it_migrated() {
+        for (why, start, end) in
+            [(Arrival::Woken, 100 * MS, 100 * MS + SLICE), (Arrival::Migrated, 40 * MS, 45 * MS)]
+        {
+            let (mut eevdf, task) = (Eevdf::new(&Config::default()), task(40 * MS, 45 * MS));
+            eevdf.catch_up(100 * MS);
+            eevdf.alone(&task, why, Nanos(0));
+            assert_eq!((task.virtual_time.get(), deadline(&task)), (start, end));
+            assert_eq!((eevdf.progress(&task), eevdf.floor()), (Some(start), start));
+        }
+    }
+
+    #[test]
+    fn what_is_shifted_has_as_much_left_and_takes_the_average_along() {
+        let (mut eevdf, task) = (beside(100 * MS), task(40 * MS, 45 * MS));
+        eevdf.count(&task);
+        eevdf.shift(&task, 20 * MS);
+        assert_eq!((task.virtual_time.get(), deadline(&task)), (60 * MS, 65 * MS));
+        assert_eq!(eevdf.floor(), 80 * MS);
+    }
+
+    /// Catches: an arrival that's urged and waits for the end of the request, a request that ends when nobody urges.
+    #[test]
+    fn an_unserved_request_is_over_for_an_earlier_deadline_that_urges() {
+        let tasks = [task(40 * MS, 90 * MS), task(40 * MS, 60 * MS)];
+        let mut eevdf = Eevdf::new(&Config::default());
+        tasks.iter().for_each(|task| eevdf.count(task));
+        let mut queue = RunQueue::new(2, true);
+        queue.push(&tasks[1], 1, eevdf.key(&tasks[1]));
+        let running = Running { task: &tasks[0], since: Nanos(0), now: Nanos(MS) };
+        for urged in [false, true] {
+            assert_eq!(eevdf.is_over(running, &mut queue, &tasks, urged), urged);
         }
     }
 }

@@ -20,7 +20,7 @@
 //! the timer is set for it. A woken task that is behind the running one by the switch penalty preempts it at
 //! once and is charged the penalty; hysteresis never delays it.
 
-use super::{Arrival, Policy, Promise, Running};
+use super::{Arrival, Policy, Promise, Running, promise};
 use crate::config::Config;
 use crate::decay::{Decay, displace, reweigh};
 use crate::task::Task;
@@ -74,7 +74,7 @@ impl Policy for Fair {
     const PROMISE: Promise = Promise::Shares {
         // One that comes back may be owed what history counts, a time constant, and a slice; another such one may
         // come before it's served.
-        owed: |config| Nanos(2 * (config.tau.0 + config.slice().0)),
+        owed: promise::two_arrivals,
         remembers: true,
     };
 
@@ -211,5 +211,16 @@ mod tests {
         assert_eq!((key, task.virtual_time.get()), (1_001, 1_001));
         let key = fair.arrive(&task, Arrival::Yielded(500), None, Nanos::ZERO);
         assert_eq!(key, 1_001, "one that had more anyway stays where it is");
+    }
+
+    /// Catches: a sum of the measures for their difference.
+    #[test]
+    fn a_new_task_that_had_more_lately_starts_ahead_by_the_difference() {
+        let (mut fair, now) = (Fair::new(&Config::default()), Nanos::from_millis(5));
+        let [new, least] = [task(1024), task(1024)];
+        fair.charge(&new, Nanos::ZERO, Nanos::from_millis(3));
+        fair.charge(&least, Nanos::from_millis(3), now);
+        let ahead = fair.newcomer(&new, &least, now) - least.virtual_time.get();
+        assert!(ahead.abs_diff(Nanos::from_millis(1).0) < Nanos::from_micros(100).0, "{ahead} ns");
     }
 }

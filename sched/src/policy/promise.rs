@@ -31,3 +31,20 @@ impl Promise {
         matches!(self, Self::Shares { remembers: true, .. })
     }
 }
+
+/// Twice a time constant and a slice, the most that one that arrives may be behind.
+pub(super) fn two_arrivals(config: &Config) -> Nanos {
+    Nanos(2 * (config.tau.0 + config.slice().0))
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_arrivals_are_owed_a_time_constant_and_a_slice_each() {
+        let config =
+            Config { tau: Nanos::from_millis(200), hysteresis: Nanos::from_millis(5), ..Config::default() };
+        assert_eq!(two_arrivals(&config), Nanos::from_millis(420));
+    }
+}

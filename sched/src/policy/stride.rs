@@ -9,7 +9,7 @@
 //! This is the example of the book's chapter "Write a policy". It's complete, and remembers nothing: who sleeps starts
 //! again where the others are. Compare `suite=share/intermittent` with the default to see what that costs.
 
-use super::{Arrival, Policy, Promise, Running};
+use super::{Arrival, Policy, Promise, Running, promise};
 use crate::config::Config;
 use crate::task::Task;
 use crate::time::Nanos;
@@ -28,7 +28,7 @@ impl Policy for Stride {
     const PROMISE: Promise = Promise::Shares {
         // Nobody starts behind all others but one that comes from another CPU, within the limit; one such may have
         // come, and each of those that run before it a quantum too long.
-        owed: |config| Nanos(2 * (config.tau.0 + config.slice().0)),
+        owed: promise::two_arrivals,
         remembers: false,
     };
 

@@ -1,0 +1,46 @@
+//! What a decision counts, publishes and arms, and whom a yield is for.
+
+use super::*;
+
+/// Catches: a preemption or a yield that's counted by the CPU or the task alone, or not at all.
+#[test]
+fn a_preemption_and_a_yield_are_counted_with_the_task() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    start(&mut cpu, 2, Affinity::ANY);
+    let preempted = cpu.running_task().1;
+    let _ = run(&mut cpu, 100 * MS, Reason::Preempt);
+    let yielded = cpu.running_task().1;
+    let _ = run(&mut cpu, 100 * MS + 1, Reason::Yield);
+    let stats = &shared.mailbox(CpuId(0)).stats;
+    assert_eq!((stats.preemptions.get(), stats.yields.get()), (1, 1));
+    assert_eq!((preempted.preemptions.get(), preempted.yields.get()), (1, 0));
+    assert_eq!((yielded.preemptions.get(), yielded.yields.get()), (0, 1));
+}
+
+/// Catches: a yield that's taken for a preemption, which nobody is due for, where the terms are looked at.
+#[test]
+fn a_task_whose_terms_changed_may_give_way() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    start(&mut cpu, 2, Affinity::ANY);
+    let task = cpu.current();
+    let _ = cpu.set_affinity(task, Affinity::one(CpuId(0)), Nanos(1));
+    let _ = run(&mut cpu, 2, Reason::Yield);
+    assert_ne!(cpu.current(), task);
+}
+
+/// Catches: a load that's published at each switch; one that's put off although no timer sees to it.
+#[test]
+fn a_load_is_published_now_and_then_and_before_the_cpu_is_left_to_itself() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let published = || shared.mailbox(CpuId(0)).load.weight();
+    start(&mut cpu, 2, Affinity::ANY);
+    assert_eq!(published(), 2048);
+    let _ = run(&mut cpu, 1_000, Reason::Block);
+    assert_eq!(published(), 2048, "the timer that is armed still looks soon");
+    cpu.timer_fired();
+    let _ = run(&mut cpu, 2_000, Reason::Preempt);
+    assert_eq!(published(), 1024, "there's none left");
+}
