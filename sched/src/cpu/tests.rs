@@ -7,6 +7,7 @@ use crate::affinity::Affinity;
 use crate::attention::Notice;
 use crate::config::Config;
 
+mod outranked;
 mod ranked;
 mod reschedule;
 

@@ -364,7 +364,9 @@ mod tests {
     fn an_unserved_request_is_over_for_an_earlier_deadline_that_urges() {
         let tasks = [task(40 * MS, 90 * MS), task(40 * MS, 60 * MS)];
         let mut eevdf = Eevdf::new(&Config::default());
-        tasks.iter().for_each(|task| eevdf.count(task));
+        for task in &tasks {
+            eevdf.count(task);
+        }
         let mut queue = RunQueue::new(2, true);
         queue.push(&tasks[1], 1, eevdf.key(&tasks[1]));
         let running = Running { task: &tasks[0], since: Nanos(0), now: Nanos(MS) };

@@ -82,4 +82,9 @@ mod tests {
             assert_eq!(policy.may_give_way(task, key), weight >= 1024);
         }
     }
+
+    #[test]
+    fn of_the_heaviest_one_is_still_heavier() {
+        assert!(rank(&task(MAX_WEIGHT)) < rank(&task(MAX_WEIGHT - 1)));
+    }
 }

@@ -47,4 +47,14 @@ mod tests {
             Config { tau: Nanos::from_millis(200), hysteresis: Nanos::from_millis(5), ..Config::default() };
         assert_eq!(two_arrivals(&config), Nanos::from_millis(420));
     }
+
+    #[test]
+    fn who_promises_shares_may_remember_sleepers() {
+        let shares = |remembers| Promise::Shares { owed: two_arrivals, remembers };
+        let says = |promise: Promise| (promise.is_shares(), promise.remembers());
+        assert_eq!(
+            [shares(true), shares(false), Promise::Turns].map(says),
+            [(true, true), (true, false), (false, false)]
+        );
+    }
 }

@@ -47,3 +47,16 @@ impl Policy for RoundRobin {
         None
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::policy::tests::task;
+
+    #[test]
+    fn who_comes_later_is_later() {
+        let (mut policy, task) = (RoundRobin::new(&Config::default()), task(1024));
+        let mut arrive = || policy.arrive(&task, Arrival::Preempted, None, Nanos::ZERO);
+        assert!(arrive() < arrive());
+    }
+}

@@ -1,14 +1,13 @@
-//! Real-time and background tasks, on one CPU and on two.
+//! Real-time and background tasks, mostly on one CPU.
 
 use std::vec::Vec;
 
 use super::{MS, run};
-use crate::attention::Notice;
 use crate::class::{Class, Priority};
 use crate::policy::PolicyKind;
 use crate::{Affinity, Config, Cpu, CpuId, Nanos, Next, Reason, Shared, Spec, TaskId, WakeOutcome};
 
-fn fifo(number: u8) -> Class {
+pub(super) fn fifo(number: u8) -> Class {
     Class::Fifo(Priority::new(number).unwrap())
 }
 
@@ -17,7 +16,7 @@ fn turns(number: u8) -> Class {
 }
 
 /// Starts a task of each class on CPU 0, pinned or not, without a look.
-fn start(cpu: &mut Cpu<'_>, classes: &[Class], affinity: Affinity, from: usize) -> Vec<TaskId> {
+pub(super) fn start(cpu: &mut Cpu<'_>, classes: &[Class], affinity: Affinity, from: usize) -> Vec<TaskId> {
     let shared = cpu.shared();
     let create = |(number, &class): (usize, &Class)| {
         shared.create(from + number, Spec { class, affinity, ..Spec::default() }, cpu.id())
@@ -224,108 +223,6 @@ fn the_class_changes_while_a_task_runs_waits_or_blocks() {
     let after = run_until(&mut cpu, &tasks, 206 * MS);
     let got: Vec<u64> = after.iter().zip(before).map(|(after, before)| after - before).collect();
     assert!(got.iter().all(|&got| got.abs_diff(100 * MS) <= 10 * MS), "fair again, from now on: {got:?}");
-}
-
-fn two(shared: &Shared) -> [Cpu<'_>; 2] {
-    [0, 1].map(|id| Cpu::new(shared, CpuId(id), Nanos(0)))
-}
-
-/// CPU 0 runs a task of priority 9, and a fair loop runs on CPU 1.
-fn busy(shared: &Shared) -> ([Cpu<'_>; 2], TaskId) {
-    let [mut zero, mut one] = two(shared);
-    let high = start(&mut zero, &[fifo(9)], Affinity::one(CpuId(0)), 2)[0];
-    let _ = start(&mut one, &[Class::Fair], Affinity::one(CpuId(1)), 3);
-    let _ = (run(&mut zero, 0, Reason::Preempt), run(&mut one, 0, Reason::Preempt));
-    ([zero, one], high)
-}
-
-#[test]
-fn a_real_time_task_that_wakes_goes_to_the_cpu_that_runs_the_lowest() {
-    let shared = Shared::new(2, 8, Config::default());
-    let ([mut zero, mut one], _) = busy(&shared);
-    let task = shared.create(5, Spec { class: fifo(3), ..Spec::default() }, CpuId(0));
-    assert_eq!(zero.start(task, Nanos(MS)), WakeOutcome::Kick(CpuId(1)));
-    let _ = run(&mut one, MS, Reason::Preempt);
-    assert_eq!(one.current(), task);
-}
-
-#[test]
-fn a_preempted_real_time_task_moves_to_where_something_lower_runs() {
-    let shared = Shared::new(2, 8, Config::default());
-    let [mut zero, mut one] = two(&shared);
-    let low = start(&mut zero, &[fifo(3)], Affinity::ANY, 2)[0];
-    let _ = run(&mut zero, 0, Reason::Preempt);
-    let _ = start(&mut one, &[Class::Fair], Affinity::one(CpuId(1)), 3);
-    let _ = run(&mut one, 0, Reason::Preempt);
-    let high = start(&mut zero, &[fifo(9)], Affinity::one(CpuId(0)), 4)[0];
-    let _ = run(&mut zero, MS, Reason::Preempt);
-    assert_eq!((zero.current(), zero.take_kick()), (high, Some(CpuId(1))));
-    let _ = run(&mut one, MS, Reason::Preempt);
-    assert_eq!(one.current(), low);
-}
-
-/// Catches: a CPU that comes to run something lower and doesn't ask.
-#[test]
-fn who_comes_to_run_something_lower_takes_over_what_waits_elsewhere() {
-    let shared = Shared::new(2, 8, Config::default());
-    let [mut zero, mut one] = two(&shared);
-    let _ = start(&mut zero, &[fifo(9)], Affinity::one(CpuId(0)), 2);
-    let other = start(&mut one, &[fifo(9), Class::Fair], Affinity::one(CpuId(1)), 3);
-    let _ = (run(&mut zero, 0, Reason::Preempt), run(&mut one, 0, Reason::Preempt));
-    let task = start(&mut zero, &[fifo(3)], Affinity::ANY, 6)[0];
-    let _ = run(&mut zero, MS, Reason::Preempt);
-    assert_eq!((zero.waiting(), zero.take_kick()), (1, None), "no CPU runs anything lower");
-    let _ = run(&mut one, 2 * MS, Reason::Block);
-    assert_eq!((one.current(), one.take_kick()), (other[1], Some(CpuId(0))));
-    let _ = run(&mut zero, 2 * MS, Reason::Preempt);
-    assert_eq!(zero.take_kick(), Some(CpuId(1)));
-    let _ = run(&mut one, 2 * MS, Reason::Preempt);
-    assert_eq!(one.current(), task);
-}
-
-/// A pinned task of lower rank is posted without an interrupt, and seen when the real-time one blocks.
-#[test]
-fn what_would_not_run_is_not_announced() {
-    let shared = Shared::new(2, 8, Config { rt_runtime: Nanos(1_000 * MS), ..Config::default() });
-    let ([mut zero, mut one], high) = busy(&shared);
-    let pinned = Spec { affinity: Affinity::one(CpuId(0)), ..Spec::default() };
-    let fair = shared.create(5, pinned, CpuId(0));
-    assert_eq!(one.start(fair, Nanos(MS)), WakeOutcome::Noticed);
-    assert_eq!(shared.mailbox(CpuId(1)).stats.kicks_outranked.get(), 1);
-    assert_eq!(zero.current(), high);
-    let _ = run(&mut zero, 2 * MS, Reason::Block);
-    assert_eq!(zero.current(), fair);
-    let higher = shared.create(6, Spec { class: fifo(10), ..pinned }, CpuId(0));
-    assert_eq!(one.start(higher, Nanos(3 * MS)), WakeOutcome::Kick(CpuId(0)));
-}
-
-/// What comes unannounced after the look that begins a decision, while the CPU still says that it needn't be told, is taken
-/// in by the second look, which follows once it says so no more.
-///
-/// Catches: `attend` of a busy CPU that leaves its notice as it is, or doesn't look again.
-#[test]
-fn what_comes_unannounced_in_the_midst_of_a_decision_is_seen_by_it() {
-    let shared = Shared::new(2, 8, Config { rt_runtime: Nanos(1_000 * MS), ..Config::default() });
-    let ([mut zero, mut one], _) = busy(&shared);
-    let rank = fifo(9).rank();
-    let notice = || shared.mailbox(CpuId(0)).attention.peek();
-    assert_eq!(notice(), Notice::Ranked { rank, bides: true });
-    let pinned = Spec { affinity: Affinity::one(CpuId(0)), ..Spec::default() };
-    assert_eq!(one.start(shared.create(5, pinned, CpuId(0)), Nanos(MS)), WakeOutcome::Noticed);
-    assert!(zero.attend(Nanos(MS)));
-    assert_eq!((zero.waiting(), notice()), (1, Notice::Ranked { rank, bides: false }));
-}
-
-/// With a throttle the first fair task must be known, or nothing would hold the runaway.
-#[test]
-fn the_first_fair_task_beside_a_throttled_one_is_announced_and_the_next_is_not() {
-    let shared = Shared::new(2, 8, Config::default());
-    let ([mut zero, mut one], _) = busy(&shared);
-    let pinned = Spec { affinity: Affinity::one(CpuId(0)), ..Spec::default() };
-    assert_eq!(one.start(shared.create(5, pinned, CpuId(0)), Nanos(MS)), WakeOutcome::Kick(CpuId(0)));
-    let _ = run(&mut zero, MS, Reason::Preempt);
-    assert_eq!(zero.armed(), Nanos(950 * MS));
-    assert_eq!(one.start(shared.create(6, pinned, CpuId(0)), Nanos(MS)), WakeOutcome::Noticed);
 }
 
 /// Whoever is woken sees nothing of ranks, and the policy has its own view of when a running task is overtaken.
