@@ -255,3 +255,51 @@ fn a_policy_forgets_a_task_that_is_real_time_now() {
     let _ = run(&mut cpu, 7 * MS, Reason::Preempt);
     assert_eq!(cpu.frame(), shared.task(tasks[other].index()).virtual_time.get());
 }
+
+/// Catches: a turn that began when the task ran as a fair one.
+#[test]
+fn a_turn_begins_when_a_task_comes_to_take_turns() {
+    for beside in [Class::Fair, Class::Background] {
+        let shared = one(Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        let _ = start(&mut cpu, &[Class::Fair, beside], Affinity::ANY, 1);
+        let _ = run(&mut cpu, 0, Reason::Preempt);
+        let (task, slice) = (cpu.current(), shared.config.rr_slice.0);
+        let _ = cpu.set_class(task, turns(1), Nanos(5 * MS));
+        let _ = run(&mut cpu, 5 * MS, Reason::Preempt);
+        let _ = cpu.set_class(task, fifo(1), Nanos(6 * MS));
+        let _ = start(&mut cpu, &[turns(1)], Affinity::ANY, 5);
+        let _ = cpu.set_class(task, turns(1), Nanos(7 * MS));
+        cpu.timer_fired();
+        let _ = run(&mut cpu, 7 * MS, Reason::Preempt);
+        assert_eq!((cpu.current(), cpu.armed()), (task, Nanos(5 * MS + slice)), "beside {beside:?}");
+    }
+}
+
+/// Catches: a task that the policy isn't told of, and that it takes out of its sums when it leaves.
+#[test]
+fn a_policy_learns_of_a_task_that_is_fair_now() {
+    let shared = one(Config { policy: PolicyKind::Eevdf, ..Config::default() });
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, &[fifo(1), Class::Fair, Class::Background], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let _ = cpu.set_class(tasks[0], Class::Fair, Nanos(MS));
+    let _ = run(&mut cpu, MS, Reason::Preempt);
+    assert_eq!(cpu.current(), tasks[0], "it has as much as the other");
+    let _ = run(&mut cpu, 2 * MS, Reason::Block);
+    assert_eq!(cpu.current(), tasks[1]);
+    assert_eq!(cpu.frame(), shared.task(tasks[1].index()).virtual_time.get());
+}
+
+/// Catches: a task that may not run here any more and stays for as long as it's real-time.
+#[test]
+fn a_real_time_task_leaves_a_cpu_that_is_forbidden_to_it() {
+    let shared = Shared::new(2, 8, Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let task = start(&mut cpu, &[fifo(1)], Affinity::ANY, 2)[0];
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let _ = cpu.set_affinity(task, Affinity::one(CpuId(1)), Nanos(MS));
+    let _ = run(&mut cpu, MS, Reason::Preempt);
+    assert!(cpu.is_idle());
+    assert_eq!(shared.mailbox(CpuId(1)).posted(shared.tasks()).collect::<Vec<_>>(), [task.slot]);
+}
