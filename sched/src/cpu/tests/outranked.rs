@@ -159,3 +159,27 @@ fn who_has_nothing_left_that_could_go_is_asked_no_more() {
     assert!(!shared.outranked.contains(CpuId(0)));
     assert_eq!(shared.mailbox(CpuId(0)).waiting_rank.get(), 0);
 }
+
+/// CPU 0 runs `first`, and then what `second` says, while CPU 1 says that something of priority 50 waits there.
+fn asks_after(first: Class, second: Option<Class>) -> Option<CpuId> {
+    let shared = Shared::new(2, 8, Config::default());
+    let [mut zero, _] = two(&shared);
+    let _ = start(&mut zero, &[first], Affinity::one(CpuId(0)), 2);
+    let _ = second.map(|class| start(&mut zero, &[class], Affinity::one(CpuId(0)), 3));
+    let _ = run(&mut zero, 0, Reason::Preempt);
+    shared.mailbox(CpuId(1)).waiting_rank.set(fifo(50).rank().0.into());
+    shared.mailbox(CpuId(1)).waiting_reach.widen(Affinity::ANY);
+    shared.outranked.insert(CpuId(1));
+    let _ = run(&mut zero, MS, Reason::Block);
+    assert_eq!(zero.shown, zero.running_rank());
+    zero.take_kick()
+}
+
+/// Who runs nothing asks when it has said so. Catches: one that asks again where nothing is lower than before; an idle CPU that
+/// shows another rank.
+#[test]
+fn who_comes_to_run_something_lower_asks_and_nobody_else() {
+    assert_eq!(asks_after(fifo(3), Some(fifo(2))), Some(CpuId(1)));
+    assert_eq!(asks_after(fifo(3), Some(fifo(3))), None);
+    assert_eq!(asks_after(fifo(3), None), None);
+}

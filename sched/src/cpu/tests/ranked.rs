@@ -303,3 +303,31 @@ fn a_real_time_task_leaves_a_cpu_that_is_forbidden_to_it() {
     assert!(cpu.is_idle());
     assert_eq!(shared.mailbox(CpuId(1)).posted(shared.tasks()).collect::<Vec<_>>(), [task.slot]);
 }
+
+/// Catches: a throttle that makes equals of all real-time tasks where nobody gains by it.
+#[test]
+fn ranks_count_beyond_the_throttle_where_no_fair_task_is() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let _ = start(&mut cpu, &[fifo(1)], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let _ = run(&mut cpu, 5_000 * MS, Reason::Preempt);
+    let high = start(&mut cpu, &[fifo(2)], Affinity::ANY, 2)[0];
+    let _ = run(&mut cpu, 5_000 * MS, Reason::Preempt);
+    assert_eq!(cpu.current(), high);
+}
+
+/// Catches: an arrival that's placed by what the real-time task had before it was one.
+#[test]
+fn who_arrives_beside_a_real_time_task_begins_where_the_fair_ones_are() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let _ = start(&mut cpu, &[Class::Fair], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let _ = run(&mut cpu, 500 * MS, Reason::Preempt);
+    let high = start(&mut cpu, &[fifo(2)], Affinity::ANY, 2)[0];
+    let _ = run(&mut cpu, 500 * MS, Reason::Preempt);
+    assert_eq!(cpu.current(), high);
+    assert!(cpu.frame() >= 500 * MS);
+    assert_eq!(shared.task(high.index()).virtual_time.get(), cpu.frame());
+}
