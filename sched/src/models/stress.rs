@@ -8,8 +8,8 @@ use std::{env, panic};
 /// How often a model runs, unless `MODEL_RUNS` says otherwise.
 const RUNS: u32 = 100;
 
-/// How long all runs of a model may take. Nothing in it waits but for another thread of it.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a run of a model may take on average. Nothing in it waits but for another thread of it.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Runs `model` many times. How many preemptions there may be is for loom to know.
 ///
@@ -22,7 +22,7 @@ pub fn explore(_preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
         (0..runs).for_each(|_| model());
         let _ = done.send(());
     });
-    match wait.recv_timeout(PATIENCE) {
+    match wait.recv_timeout(PATIENCE * runs) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("a model doesn't end: a wake was lost?"),
         _ => runner.join().unwrap_or_else(|error| panic::resume_unwind(error)),
     }
