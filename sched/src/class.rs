@@ -138,5 +138,6 @@ mod tests {
         assert_eq!(fifty.raised_to(Rank(Rank::FAIR.0 + 51)), Class::Fifo(Priority(51)));
         assert_eq!(Class::Background.raised_to(Rank::FAIR), Class::Fair);
         assert!(Priority::new(0).is_none() && Priority::new(100).is_none());
+        assert_eq!(fifty.rank(), Rank(Rank::FAIR.0 + Priority(50).number()));
     }
 }

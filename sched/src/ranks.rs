@@ -94,7 +94,7 @@ fn key(task: &Task, number: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::class::{Class, Priority};
-    use crate::{CpuId, Spec};
+    use crate::{Affinity, CpuId, Spec};
     use std::vec::Vec;
 
     #[test]
@@ -110,5 +110,22 @@ mod tests {
         assert_eq!(ranks.first(), Some(fifo(7).rank()));
         let order: Vec<u32> = std::iter::from_fn(|| ranks.pop()).collect();
         assert_eq!(order, [4, 2, 0, 3, 1]);
+    }
+
+    #[test]
+    fn of_those_put_before_their_equals_the_last_is_first_and_who_is_removed_is_gone() {
+        let tasks = [Affinity::ANY, Affinity::one(CpuId(0)), Affinity::ANY, Affinity::ANY].map(|affinity| {
+            let task = Task::new();
+            task.create(0, Spec { class: Class::Background, affinity, ..Spec::default() }, CpuId(0));
+            task
+        });
+        let mut ranks = Ranks::new(4);
+        assert!(ranks.is_empty());
+        ranks.push_last(&tasks[0], 0);
+        (1..4).for_each(|slot| ranks.push_first(&tasks[slot], slot as u32));
+        assert_eq!((ranks.is_empty(), ranks.len(), ranks.movable()), (false, 4, 3));
+        ranks.remove(2);
+        let order: Vec<u32> = std::iter::from_fn(|| ranks.pop()).collect();
+        assert_eq!(order, [3, 1, 0]);
     }
 }
