@@ -118,7 +118,7 @@ fn a_real_time_task_wakes_on_its_idle_cpu() {
     let _ = run(&mut one, 1, Reason::Block);
     zero.enter_idle(Nanos(2));
     one.enter_idle(Nanos(2));
-    assert_eq!(two.wake_at_once(task, Nanos(3)), WakeOutcome::Noticed);
+    assert_eq!(two.wake_by_interrupt(task, Nanos(3)), WakeOutcome::Noticed);
     assert_eq!((zero.has_work(), one.has_work()), (false, true));
 }
 
