@@ -45,7 +45,8 @@ fn a_class_is_a_wish_like_others_and_the_weight_outlives_it() {
     assert_eq!((terms.class(), terms.affinity(), terms.weighted(1_000)), (fifo, Affinity::ANY, 0));
     assert_eq!(terms.weight(), 20 * NORMAL_WEIGHT, "as many as it leaves a twentieth");
     assert!(terms.are_ranked() && !terms.are_changed() && !terms.admit(CpuId(0)));
-    assert!(terms.want_class(7, Class::Fair));
+    assert!(terms.want_class(7, Class::Background) && terms.are_backgrounds());
+    assert!(terms.want_class(7, Class::Fair) && !terms.are_backgrounds());
     terms.renew();
     assert_eq!((terms.class(), terms.weight()), (Class::Fair, 5));
     assert!(!terms.are_ranked() && terms.admit(CpuId(0)));

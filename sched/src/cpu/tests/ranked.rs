@@ -262,9 +262,11 @@ fn a_turn_begins_when_a_task_comes_to_take_turns() {
     for beside in [Class::Fair, Class::Background] {
         let shared = one(Config::default());
         let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
-        let _ = start(&mut cpu, &[Class::Fair, beside], Affinity::ANY, 1);
+        let task = start(&mut cpu, &[turns(1), beside], Affinity::ANY, 1)[0];
+        let slice = shared.config.rr_slice.0;
         let _ = run(&mut cpu, 0, Reason::Preempt);
-        let (task, slice) = (cpu.current(), shared.config.rr_slice.0);
+        let _ = cpu.set_class(task, Class::Fair, Nanos(3 * MS));
+        let _ = run(&mut cpu, 3 * MS, Reason::Preempt);
         let _ = cpu.set_class(task, turns(1), Nanos(5 * MS));
         let _ = run(&mut cpu, 5 * MS, Reason::Preempt);
         let _ = cpu.set_class(task, fifo(1), Nanos(6 * MS));
