@@ -98,6 +98,7 @@ fn a_hold_lasts_until_as_many_are_undone_and_no_longer_than_its_task() {
     let terms = Terms::new();
     terms.reset(7, Spec::default());
     terms.hold(CpuId(1));
+    assert_eq!(terms.affinity(), ONE);
     terms.hold(CpuId(1));
     terms.let_go();
     assert!(terms.want_affinity(7, TWO));

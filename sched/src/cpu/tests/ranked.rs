@@ -313,9 +313,9 @@ fn ranks_count_beyond_the_throttle_where_no_fair_task_is() {
     let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
     let _ = start(&mut cpu, &[fifo(1)], Affinity::ANY, 1);
     let _ = run(&mut cpu, 0, Reason::Preempt);
-    let _ = run(&mut cpu, 5_000 * MS, Reason::Preempt);
+    let _ = run(&mut cpu, 5_970 * MS, Reason::Preempt);
     let high = start(&mut cpu, &[fifo(2)], Affinity::ANY, 2)[0];
-    let _ = run(&mut cpu, 5_000 * MS, Reason::Preempt);
+    let _ = run(&mut cpu, 5_970 * MS, Reason::Preempt);
     assert_eq!(cpu.current(), high);
 }
 
@@ -332,4 +332,18 @@ fn who_arrives_beside_a_real_time_task_begins_where_the_fair_ones_are() {
     assert_eq!(cpu.current(), high);
     assert!(cpu.frame() >= 500 * MS);
     assert_eq!(shared.task(high.index()).virtual_time.get(), cpu.frame());
+}
+
+/// Catches: a fair task that's taken for a real-time one, which any wake may preempt.
+#[test]
+fn a_fair_task_keeps_its_slice_where_others_are_not_fair() {
+    let shared = one(Config::default());
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let _ = start(&mut cpu, &[Class::Fair, Class::Fair, Class::Background], Affinity::ANY, 1);
+    let _ = run(&mut cpu, 0, Reason::Preempt);
+    let task = cpu.current();
+    for now in 1..5 {
+        let _ = run(&mut cpu, now * MS, Reason::Preempt);
+        assert_eq!(cpu.current(), task);
+    }
 }
