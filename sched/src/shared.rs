@@ -148,3 +148,23 @@ impl Shared {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_has_a_tenant_until_that_exits_and_is_released() {
+        let config = Config { tau: Nanos(7), ..Config::default() };
+        let shared = Shared::new(2, 3, config);
+        assert_eq!((shared.cpus(), shared.slots(), shared.config().tau), (2, 5, Nanos(7)));
+        assert_eq!(shared.tenant(3), None);
+        let task = shared.create(3, Spec::default(), CpuId(0));
+        assert_eq!((shared.tenant(3), shared.is_alive(task)), (Some(task), true));
+        shared.task(3).state.exit();
+        shared.release(task);
+        assert_eq!((shared.tenant(3), shared.is_alive(task)), (None, false));
+        let next = shared.create(3, Spec::default(), CpuId(0));
+        assert_eq!((shared.tenant(3), shared.is_alive(task)), (Some(next), false));
+    }
+}

@@ -301,6 +301,15 @@ mod tests {
         );
     }
 
+    /// The highest bit is the mark of those that are held.
+    #[test]
+    fn however_light_it_becomes_its_virtual_time_is_no_mark() {
+        let task = task(1 << 62, 1 << 62);
+        task.own[LEFT_AT].set(0);
+        beside(0).reweigh(&task, crate::task::MAX_WEIGHT, 0, false);
+        assert_eq!(task.virtual_time.get(), HELD - 1);
+    }
+
     /// Catches: no limit, or none that holds, on what one that slept is ahead.
     #[test]
     fn who_slept_is_ahead_by_a_slice_at_most() {

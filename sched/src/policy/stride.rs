@@ -102,15 +102,63 @@ impl Policy for Stride {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::policy::tests::task;
+    use crate::task::MAX_WEIGHT;
 
     #[test]
     fn at_another_weight_a_task_is_ahead_or_behind_by_the_same_cpu_time() {
-        let task = Task::new();
-        task.create(0, crate::task::Spec::default(), crate::id::CpuId(0));
+        let task = task(1024);
         for (pass, before, after) in [(1_030, 2_048, 1_060), (1_030, 512, 1_015), (970, 2_048, 940)] {
             task.virtual_time.set(pass);
             Stride::new(&Config::default()).reweigh(&task, before, 1_000, false);
             assert_eq!(task.virtual_time.get(), after);
         }
+    }
+
+    #[test]
+    fn however_light_it_becomes_its_pass_leaves_the_highest_bit_alone() {
+        let (task, pass) = (task(1), 1 << 62);
+        task.virtual_time.set(pass);
+        Stride::new(&Config::default()).reweigh(&task, MAX_WEIGHT, 0, false);
+        assert_eq!(task.virtual_time.get(), u64::MAX >> 1);
+    }
+
+    /// Catches: one that gives way and is first again; one that brings more along than the limit.
+    #[test]
+    fn who_gives_way_comes_after_the_next_and_others_within_their_limits() {
+        let mut stride = Stride::new(&Config::default());
+        let ([task, least], limit) = ([1024; 2].map(task), stride.limit);
+        let mut arrive = |pass, why| {
+            task.virtual_time.set(pass);
+            stride.arrive(&task, why, Some(&least), Nanos::ZERO)
+        };
+        assert_eq!(arrive(10, Arrival::Yielded(1_000)), 1_001);
+        assert_eq!(arrive(2_000, Arrival::Yielded(1_000)), 2_000);
+        least.virtual_time.set(3 * limit);
+        assert_eq!(arrive(5 * limit, Arrival::Migrated), 4 * limit);
+        assert_eq!(arrive(limit, Arrival::Migrated), 2 * limit);
+        assert_eq!(arrive(3 * limit + 7, Arrival::Migrated), 3 * limit + 7);
+        assert_eq!(arrive(limit, Arrival::Woken), 3 * limit);
+        assert_eq!(arrive(5 * limit, Arrival::Woken), 3 * limit + Config::default().slice().0);
+    }
+
+    #[test]
+    fn the_floor_is_where_the_last_one_left_or_what_was_caught_up_with() {
+        let (mut stride, task) = (Stride::new(&Config::default()), task(1024));
+        task.virtual_time.set(70);
+        stride.depart(&task);
+        assert_eq!((stride.floor(), stride.progress(&task)), (70, Some(70)));
+        stride.catch_up(60);
+        assert_eq!(stride.floor(), 70);
+        stride.catch_up(80);
+        assert_eq!(stride.floor(), 80);
+    }
+
+    #[test]
+    fn a_quantum_is_not_cut_short() {
+        let (stride, task) = (Stride::new(&Config::default()), task(1024));
+        task.virtual_time.set(1_000);
+        let running = Running { task: &task, since: Nanos::ZERO, now: Nanos(1_000) };
+        assert!(!stride.preempts(0, running));
     }
 }

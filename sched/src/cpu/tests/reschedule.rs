@@ -44,3 +44,25 @@ fn a_load_is_published_now_and_then_and_before_the_cpu_is_left_to_itself() {
     let _ = run(&mut cpu, 2_000, Reason::Preempt);
     assert_eq!(published(), 1024, "there's none left");
 }
+
+/// Catches: blocks that other switches are counted as, busy and idle; time on an idle CPU that's counted for its tasks.
+#[test]
+fn a_block_is_what_a_switch_is_for_otherwise() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let told = |now| (shared.blocks(CpuId(0)), shared.idle_time(CpuId(0), Nanos(now)));
+    let _ = start(&mut cpu, 2, Affinity::ANY);
+    let mut now = 0;
+    for (reason, blocks) in [(Reason::Preempt, 0), (Reason::Yield, 0), (Reason::Block, 1), (Reason::Exit, 1)] {
+        now += 100 * MS;
+        let _ = run(&mut cpu, now, reason);
+        assert_eq!(told(now), (blocks, Nanos(0)), "{reason:?}");
+    }
+    assert!(cpu.is_idle());
+    assert_eq!(told(now + 7), (1, Nanos(7)));
+    let _ = cpu.start(shared.create(5, Spec::default(), CpuId(0)), Nanos(now + 9));
+    let _ = run(&mut cpu, now + 9, Reason::Preempt);
+    assert_eq!(told(now + 10), (1, Nanos(9)));
+    let _ = run(&mut cpu, now + 10, Reason::Block);
+    assert_eq!(told(now + 10), (2, Nanos(9)));
+}
