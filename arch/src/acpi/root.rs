@@ -43,7 +43,7 @@ where
     })
 }
 
-/// Checks a root pointer (ACPI 6.5, 5.2.5.3): 20 bytes that sum to 0; from revision 2 on, `length` bytes that do.
+/// Checks a root pointer (ACPI 6.5, 5.2.5.3): 20 bytes that sum to 0; from revision 2 on, 36 that do.
 fn parse<R>(at: u64, read: &R) -> Option<Root>
 where
     R: Fn(u64, usize) -> Option<&'static [u8]>,
