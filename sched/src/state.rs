@@ -241,4 +241,17 @@ mod tests {
         assert_eq!(state.wake(0), Woken::Gone);
         assert_eq!(state.wake(1), Woken::Noticed);
     }
+
+    #[test]
+    fn a_claim_is_for_one_tenant_which_keeps_its_name() {
+        let state = active();
+        for generation in 0..3 {
+            assert!(state.begin_block() && state.finish_block());
+            assert!(state.claim(generation + 1).is_err() && state.is_blocked());
+            assert!(state.claim(generation).is_ok() && state.is_alive(generation));
+            state.exit();
+            state.release();
+            state.create();
+        }
+    }
 }
