@@ -53,7 +53,8 @@ fn a_block_is_what_a_switch_is_for_otherwise() {
     let told = |now| (shared.blocks(CpuId(0)), shared.idle_time(CpuId(0), Nanos(now)));
     let _ = start(&mut cpu, 2, Affinity::ANY);
     let mut now = 0;
-    for (reason, blocks) in [(Reason::Preempt, 0), (Reason::Yield, 0), (Reason::Block, 1), (Reason::Exit, 1)] {
+    for (reason, blocks) in [(Reason::Preempt, 0), (Reason::Yield, 0), (Reason::Block, 1), (Reason::Exit, 1)]
+    {
         now += 100 * MS;
         let _ = run(&mut cpu, now, reason);
         assert_eq!(told(now), (blocks, Nanos(0)), "{reason:?}");
