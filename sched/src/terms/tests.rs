@@ -112,3 +112,16 @@ fn a_hold_lasts_until_as_many_are_undone_and_no_longer_than_its_task() {
     terms.renew();
     assert_eq!(terms.affinity(), ONE, "the task that held is gone");
 }
+
+/// Catches: a timer armed a nanosecond before the running task is overtaken.
+#[test]
+fn what_was_to_run_for_a_span_of_virtual_time_has_then_used_it_up() {
+    let terms = Terms::new();
+    for weight in [1, 3, 1_000, 1_024, 5_000, MAX_WEIGHT] {
+        terms.reset(7, Spec { weight, ..Spec::default() });
+        for span in [0, 1, 999, 10_000_000, 3_600_000_000_000] {
+            let ran = terms.unweighted(span);
+            assert!(terms.weighted(ran) >= span, "{span} at {weight}");
+        }
+    }
+}
