@@ -154,6 +154,20 @@ mod tests {
         assert!(gone[0] == gone[1] && gone[0] > 1 << 39, "{gone:?}");
     }
 
+    /// Catches: another limit, one that counts as passed when it's reached; a look at a CPU that has nothing to run.
+    #[test]
+    fn a_cpu_is_adrift_when_a_busy_one_is_more_than_four_time_constants_ahead() {
+        let shared = Shared::new(2, 2, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        start(&mut cpu, 1, Affinity::one(CpuId(0)));
+        let (before, limit) = (cpu.virtual_time().expect("decay has one"), 4 * shared.config.tau.0);
+        for (weight, gap, met) in [(0, limit + 1, 0), (1024, limit, 0), (1024, limit + 1, limit + 1)] {
+            shared.mailbox(CpuId(1)).load.publish(weight, before + gap, Nanos(0));
+            cpu.meet_others(Nanos(0));
+            assert_eq!(cpu.virtual_time(), Some(before + met), "{gap} ns behind {weight}");
+        }
+    }
+
     /// Catches: a limit that counts as passed when it's reached; one that doesn't double where the sums get less equal.
     #[test]
     fn a_task_goes_to_a_luckier_cpu_once_it_is_more_than_a_slice_behind() {

@@ -67,3 +67,27 @@ fn a_block_is_what_a_switch_is_for_otherwise() {
     let _ = run(&mut cpu, now + 10, Reason::Block);
     assert_eq!(told(now + 10), (2, Nanos(9)));
 }
+
+/// Catches: wakeups that other switches are counted as, or that are told only once the task runs.
+#[test]
+fn a_wakeup_is_what_a_task_runs_for_otherwise() {
+    let shared = one_cpu();
+    let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+    let tasks = start(&mut cpu, 2, Affinity::ANY);
+    let wakeups = || [0, 1].map(|task: usize| shared.task(tasks[task].index()).wakeups());
+    let mut now = 0;
+    for reason in [Reason::Preempt, Reason::Yield, Reason::Preempt] {
+        assert_eq!(wakeups(), [0, 0], "before a {reason:?}");
+        now += 100 * MS;
+        let _ = run(&mut cpu, now, reason);
+    }
+    let (sleeper, number) = (cpu.current(), usize::from(cpu.current() == tasks[1]));
+    let _ = run(&mut cpu, now + 1, Reason::Block);
+    assert_eq!(wakeups(), [0, 0]);
+    let _ = cpu.wake_at_once(sleeper, Nanos(now + 2));
+    let mut woken = [0, 0];
+    woken[number] = 1;
+    assert_eq!(wakeups(), woken, "it waits");
+    let _ = run(&mut cpu, now + 3, Reason::Yield);
+    assert_eq!((cpu.current(), wakeups()), (sleeper, woken), "it runs");
+}
