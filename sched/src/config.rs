@@ -84,3 +84,36 @@ impl Config {
         Ok(())
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_of_each_range_are_allowed_and_what_is_beyond_is_named() {
+        type Set = fn(&mut Config) -> &mut Nanos;
+        let (us, ms) = (1_000, 1_000_000);
+        let ranges: [(&str, Set, u64, u64); 7] = [
+            ("tau", |config| &mut config.tau, ms, 10_000 * ms),
+            ("hysteresis", |config| &mut config.hysteresis, 10 * us, 1_000 * ms),
+            ("penalty", |config| &mut config.penalty, 0, 10 * ms),
+            ("poll", |config| &mut config.poll, 0, 100 * ms),
+            ("rt-period", |config| &mut config.rt_period, ms, 60_000 * ms),
+            ("rt-runtime", |config| &mut config.rt_runtime, 100 * us, 1_000 * ms),
+            ("rr-slice", |config| &mut config.rr_slice, 100 * us, 10_000 * ms),
+        ];
+        for (name, set, least, most) in ranges {
+            let check = |value| {
+                let mut config = Config { rt_runtime: Nanos(100 * us), ..Config::default() };
+                *set(&mut config) = Nanos(value);
+                config.check()
+            };
+            assert_eq!([least, most].map(check), [Ok(()); 2], "{name}");
+            let beyond = [least.checked_sub(1), Some(most + 1)];
+            for value in beyond.into_iter().flatten() {
+                let error = check(value).expect_err(name);
+                assert!(error.starts_with(&std::format!("sched.{name} must be from")), "{error}");
+            }
+        }
+    }
+}

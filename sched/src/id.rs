@@ -42,3 +42,16 @@ impl TaskId {
         Self { slot: (bits >> 32) as u32, generation: bits as u32 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_comes_back_from_its_word_which_no_other_has() {
+        let id = |slot, generation| TaskId { slot, generation };
+        let ids = [id(1, 0), id(1, 2), id(2, 1), id(u32::MAX, u32::MAX)];
+        assert!(ids.iter().all(|&id| TaskId::from_bits(id.to_bits()) == id));
+        assert_eq!(id(3, 5).to_bits(), 3 << 32 | 5);
+    }
+}
