@@ -67,6 +67,7 @@ mod tests {
         assert_eq!(Nanos(3).since(Nanos(5)), Nanos::ZERO);
         assert_eq!(Nanos::NEVER + Nanos(1), Nanos::NEVER);
         assert_eq!(Nanos::from_millis(200).to_string(), "200ms");
-        assert_eq!(Nanos(1_500).to_string(), "1500ns");
+        let shown = [0, 7, 1_500, 2_000, 1_000_500_000, 3_000_000_000].map(|span| Nanos(span).to_string());
+        assert_eq!(shown, ["0", "7ns", "1500ns", "2us", "1000500us", "3s"]);
     }
 }

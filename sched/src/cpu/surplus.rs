@@ -221,16 +221,38 @@ mod tests {
     /// Catches: an idle CPU that asks one whose tasks may not run there: an interrupt for nothing.
     #[test]
     fn an_idle_cpu_asks_only_one_that_can_help() {
-        let shared = Shared::new(4, 0, Config::default());
-        for (helper, first, end) in [(0, 0, 2), (2, 2, 4)] {
-            shared.mailbox(CpuId(helper)).reach.widen(Affinity::range(first, end).unwrap());
-            shared.overloaded.insert(CpuId(helper));
+        let near = [0, 1, 2, 3].map(|core| Seat { package: 0, cache: 0, core });
+        for topology in [Topology::flat(4), Topology::new(&near)] {
+            let shared = Shared::on(topology, 0, Config::default());
+            for (helper, first, end) in [(0, 0, 2), (2, 2, 4)] {
+                shared.mailbox(CpuId(helper)).reach.widen(Affinity::range(first, end).unwrap());
+                shared.overloaded.insert(CpuId(helper));
+            }
+            for (idle, asked) in [(1, 0), (3, 2)] {
+                let mut cpu = Cpu::new(&shared, CpuId(idle), NOW);
+                cpu.enter_idle(NOW);
+                assert_eq!((cpu.take_kick(), cpu.take_kick()), (Some(CpuId(asked)), None));
+            }
         }
-        for (idle, asked) in [(1, 0), (3, 2)] {
-            let mut cpu = Cpu::new(&shared, CpuId(idle), NOW);
-            cpu.enter_idle(NOW);
-            assert_eq!((cpu.take_kick(), cpu.take_kick()), (Some(CpuId(asked)), None));
+    }
+
+    /// Catches: a CPU that is asked for ever for what it had once.
+    #[test]
+    fn who_has_nothing_left_says_so_when_it_would_balance() {
+        let shared = Shared::new(2, 2, Config::default());
+        let mut cpu = Cpu::new(&shared, CpuId(0), NOW);
+        for slot in [2, 3] {
+            let _ = cpu.start(shared.create(slot, Spec::default(), CpuId(0)), NOW);
         }
+        let _ = cpu.reschedule(NOW, Reason::Preempt);
+        let _ = cpu.switched();
+        assert!(shared.overloaded.contains(CpuId(0)));
+        let later = NOW + shared.config.slice() + shared.config.slice();
+        for reason in [Reason::Exit, Reason::Preempt] {
+            let _ = cpu.reschedule(later, reason);
+            let _ = cpu.switched();
+        }
+        assert!(!shared.overloaded.contains(CpuId(0)));
     }
 
     /// Catches: `feed_hungry` that leaves its reach as it is when it has nothing for who asks, who asks again each time.

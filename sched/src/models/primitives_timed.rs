@@ -3,6 +3,7 @@
 use super::crowd::{Member, SOON, Session};
 use super::explore;
 use super::primitives::Guarded;
+use crate::time::Nanos;
 
 /// Adds one, unless the lock takes too long; returns how much it added.
 fn add_in_time(me: Member<'_>, shared: &Guarded) -> u64 {
@@ -95,6 +96,23 @@ fn a_far_waiter_is_notified_or_late() {
 #[test]
 fn a_near_waiter_is_notified_or_late() {
     notified_or_late(3);
+}
+
+/// Catches: `wait_until` that says that it's late, and never is.
+#[test]
+fn who_has_no_limit_is_notified() {
+    explore(2, || {
+        let session = Session::new(2, Guarded::new());
+        let waiter = session.spawn(2, |me, shared: &Guarded| {
+            shared.mutex.lock(me);
+            while shared.value.get() == 0 {
+                assert!(shared.changed.wait_until(me, &shared.mutex, Nanos::NEVER, |_| ()));
+            }
+            shared.mutex.unlock(me);
+        });
+        session.shared.tell(session.enter(1), Guarded::notify_one);
+        waiter.join().unwrap();
+    });
 }
 
 /// Two bring a token each and tell one; of the two that wait one may give up.

@@ -152,3 +152,41 @@ impl Channel {
         self.places.shut(kernel);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::primitives::still::Still;
+
+    /// Catches: an offer that stands when who made it has gone, to which a message would be sent that nobody takes.
+    #[test]
+    fn a_rendezvous_that_nobody_came_to_is_none() {
+        let (still, channel) = (Still::new(2), Channel::bounded(0));
+        let me = still.thread(1);
+        assert_eq!(channel.try_receive(me, || ()), Err(Failure::WouldBlock));
+        assert_eq!(channel.try_send(me, || panic!("to nobody")), Err(Failure::WouldBlock));
+    }
+
+    #[test]
+    fn as_many_messages_fit_as_there_are_places() {
+        let (still, channel) = (Still::new(2), Channel::bounded(2));
+        let me = still.thread(1);
+        let send = || channel.try_send(me, || ());
+        assert_eq!([send(), send(), send()], [Ok(()), Ok(()), Err(Failure::WouldBlock)]);
+        assert_eq!(channel.try_receive(me, || 7), Ok(7));
+        assert_eq!([send(), send()], [Ok(()), Err(Failure::WouldBlock)]);
+    }
+
+    #[test]
+    fn a_channel_is_over_when_all_senders_are_gone() {
+        let (still, channel) = (Still::new(2), Channel::unbounded());
+        let me = still.thread(1);
+        let receive = || channel.try_receive(me, || ());
+        channel.add_sender();
+        channel.drop_sender(me);
+        assert_eq!(receive(), Err(Failure::WouldBlock), "one is left");
+        assert_eq!(channel.try_send(me, || ()), Ok(()));
+        channel.drop_sender(me);
+        assert_eq!([receive(), receive()], [Ok(()), Err(Failure::Disconnected)]);
+    }
+}
