@@ -146,4 +146,16 @@ mod tests {
             }
         }
     }
+
+    /// Catches: none that's swept, or all at each: the heap's order would cost what cancelling is to save.
+    #[test]
+    fn the_stale_are_swept_once_they_are_more_than_half() {
+        let tasks: std::vec::Vec<Task> = (0..6).map(|_| Task::new()).collect();
+        let mut timers = Timers::new(6);
+        (0..6).for_each(|slot| timers.arm(&tasks, slot, Nanos(10 + u64::from(slot))));
+        for (slot, first) in [(0, 10), (1, 10), (2, 10), (3, 14)] {
+            timers.cancel(&tasks, slot);
+            assert_eq!(timers.first(), Nanos(first), "{slot} cancelled");
+        }
+    }
 }
