@@ -249,6 +249,10 @@ mod tests {
             assert!(state.begin_block() && state.finish_block());
             assert!(state.claim(generation + 1).is_err() && state.is_blocked());
             assert!(state.claim(generation).is_ok() && state.is_alive(generation));
+            assert!(state.begin_block() && state.finish_block());
+            // As after a claim that failed, and then the task blocked.
+            assert_eq!(state.wake_unclaimed(generation), Woken::Claimed);
+            assert!(state.is_active() && state.is_alive(generation));
             state.exit();
             state.release();
             state.create();

@@ -38,3 +38,27 @@ impl Barrier {
         false
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::primitives::still::{Still, blocks};
+
+    #[test]
+    fn the_last_one_lets_all_pass_round_after_round() {
+        let (barrier, still) = (Barrier::new(3), Still::new(4));
+        for round in 1..=2 {
+            for slot in [1, 2] {
+                assert!(blocks(|| _ = barrier.wait(still.thread(slot))));
+            }
+            assert!(barrier.wait(still.thread(3)));
+            assert_eq!(*still.woken.borrow(), [1, 2].repeat(round));
+        }
+    }
+
+    #[test]
+    fn who_is_all_there_are_passes() {
+        let still = Still::new(2);
+        assert!([0, 1].into_iter().all(|threads| Barrier::new(threads).wait(still.thread(1))));
+    }
+}

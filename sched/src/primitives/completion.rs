@@ -56,3 +56,27 @@ impl Default for Completion {
         Self::new()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::primitives::still::{Still, blocks};
+
+    #[test]
+    fn who_joins_waits_for_the_end_and_no_longer() {
+        let (end, still) = (Completion::new(), Still::new(3));
+        assert!(blocks(|| end.wait(still.thread(2))));
+        assert!(!end.is_done());
+        end.finish(still.thread(1));
+        assert!(end.is_done());
+        assert_eq!(*still.woken.borrow(), [2]);
+        assert!(!blocks(|| end.wait(still.thread(2))));
+    }
+
+    #[test]
+    fn an_end_that_nobody_waits_for_wakes_nobody() {
+        let (end, still) = (Completion::new(), Still::new(3));
+        end.finish(still.thread(1));
+        assert!(still.woken.borrow().is_empty());
+    }
+}

@@ -65,7 +65,7 @@ impl Gate {
     }
 
     /// Takes the lock if it has become free, and answers `true`; else adds the thread to the list.
-    fn join(&self, slot: u32, task: &Task) -> bool {
+    pub(super) fn join(&self, slot: u32, task: &Task) -> bool {
         let mut state = self.state.load(Ordering::Relaxed);
         loop {
             let next = if state == FREE { LOCKED } else { slot << SLOT | state & FLAGS };

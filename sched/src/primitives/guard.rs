@@ -208,7 +208,7 @@ mod tests {
     fn each_cpu_has_its_own() {
         let numbers = PerCpu::<usize, 3>::from_fn(|cpu| cpu * 10);
         let here = PreemptGuard::<Here>::new();
-        assert_eq!((here.cpu(), *numbers.get(&here)), (2, 20));
+        assert_eq!((here.cpu(), OnCpu::cpu(&here), *numbers.get(&here)), (2, 2, 20));
         assert_eq!(numbers.of(1), Some(&10));
         assert_eq!(numbers.of(3), None);
     }

@@ -192,4 +192,18 @@ mod tests {
         let still = crowd(&mutex, &[Class::Fair, Class::Fair, Class::Fair]);
         assert_eq!((still.reconsidered.borrow().len(), still.woken.borrow().len()), (0, 0));
     }
+
+    /// Catches: ranks lent to no effect, of which there's room for eight.
+    #[test]
+    fn a_fair_holder_is_lent_nothing_by_fair_waiters() {
+        let mutexes = [const { Mutex::new() }; 9];
+        let still = Still::new(12);
+        for (mutex, slot) in mutexes.iter().zip(2..) {
+            mutex.lock(still.thread(1));
+            mutex.queue(still.thread(slot));
+        }
+        assert!(still.tasks[11].terms.want_class(0, fifo(3)));
+        mutexes[8].queue(still.thread(11));
+        assert_eq!(still.tasks[1].terms.coming_rank(), fifo(3).rank());
+    }
 }

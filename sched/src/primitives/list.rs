@@ -260,3 +260,6 @@ impl<K: Kernel> Drop for Waiting<'_, K> {
         self.list.gate.unlock(*self.kernel);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -80,3 +80,43 @@ impl<M: Migration> Drop for MigrateGuard<M> {
         M::enable();
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::cell::Cell;
+    use std::thread_local;
+
+    use super::*;
+
+    thread_local! {
+        static HOLDS: Cell<u32> = const { Cell::new(0) };
+    }
+
+    struct Here;
+
+    impl Migration for Here {
+        fn disable() {
+            HOLDS.set(HOLDS.get() + 1);
+        }
+
+        fn enable() {
+            HOLDS.set(HOLDS.get() - 1);
+        }
+
+        fn cpu() -> usize {
+            assert!(HOLDS.get() > 0, "asked for while it may move");
+            2
+        }
+    }
+
+    #[test]
+    fn a_thread_stays_until_the_last_guard_is_gone() {
+        let outer = MigrateGuard::<Here>::new();
+        let inner = MigrateGuard::<Here>::new();
+        assert_eq!((HOLDS.get(), inner.cpu(), OnCpu::cpu(&outer)), (2, 2, 2));
+        drop(outer);
+        assert_eq!(HOLDS.get(), 1);
+        drop(inner);
+        assert_eq!(HOLDS.get(), 0);
+    }
+}

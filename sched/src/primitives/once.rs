@@ -76,3 +76,22 @@ impl Default for Once {
         Self::new()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::primitives::still::{Still, blocks};
+
+    /// Catches: a thread that goes on while another one is at it, or does it again.
+    #[test]
+    fn who_comes_while_another_is_at_it_waits() {
+        let (once, still) = (Once::new(), Still::new(4));
+        once.call_once(still.thread(1), || {
+            assert!(!once.is_completed());
+            assert!(blocks(|| once.call_once(still.thread(2), || panic!("it's being done"))));
+        });
+        assert!(once.is_completed());
+        assert_eq!(*still.woken.borrow(), [2]);
+        once.call_once(still.thread(3), || panic!("it's done"));
+    }
+}

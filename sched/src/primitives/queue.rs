@@ -99,3 +99,41 @@ impl Default for WaitQueue {
         Self::new()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use core::cell::Cell;
+
+    use super::*;
+    use crate::primitives::still::{Still, blocks};
+
+    /// Waits no time for a condition that holds when it's looked at for the nth time; tells whether it did hold, and how often
+    /// it was looked at.
+    fn look(nth: u32) -> (bool, u32) {
+        let (queue, still, looks) = (WaitQueue::new(), Still::new(2), Cell::new(0));
+        let held = queue.wait_until(still.thread(1), Nanos::ZERO, || {
+            looks.set(looks.get() + 1);
+            looks.get() >= nth
+        });
+        assert!(queue.list.seems_empty(), "nobody waits any more");
+        (held, looks.get())
+    }
+
+    /// At once, in the queue, and when the time is up.
+    #[test]
+    fn a_condition_is_looked_at_three_times_at_least() {
+        assert_eq!([1, 2, 3, 4].map(look), [(true, 1), (true, 2), (true, 3), (false, 3)]);
+    }
+
+    #[test]
+    fn one_or_all_are_woken_in_the_order_of_arrival() {
+        let (queue, still) = (WaitQueue::new(), Still::new(5));
+        for slot in 1..5 {
+            assert!(blocks(|| _ = queue.wait_until(still.thread(slot), Nanos::NEVER, || false)));
+        }
+        queue.wake_one(still.thread(1));
+        assert_eq!(*still.woken.borrow(), [1]);
+        queue.wake_all(still.thread(1));
+        assert_eq!(*still.woken.borrow(), [1, 2, 3, 4]);
+    }
+}

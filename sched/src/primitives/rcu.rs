@@ -68,3 +68,19 @@ impl<const N: usize> Default for Grace<N> {
         Self::new()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_answered_by_each_cpu_for_itself_and_later_ones_are_not() {
+        let grace = Grace::<2>::new();
+        let (first, second) = (grace.ask(), grace.ask());
+        let answered = |question| [0, 1].map(|cpu| grace.has_answered(cpu, question));
+        assert_eq!([first, second].map(answered), [[false; 2]; 2]);
+        grace.answer(0);
+        assert_eq!([first, second].map(answered), [[true, false]; 2], "all that were asked before");
+        assert_eq!(answered(grace.ask()), [false; 2]);
+    }
+}

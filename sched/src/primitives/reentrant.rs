@@ -57,3 +57,20 @@ impl Default for ReentrantLock {
         Self::new()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::primitives::still::Still;
+
+    #[test]
+    fn a_lock_is_held_until_it_was_given_back_as_often_as_it_was_taken() {
+        let (lock, still) = (ReentrantLock::new(), Still::new(3));
+        let [holder, other] = [still.thread(1), still.thread(2)];
+        assert!(lock.lock_until(holder, Nanos::NEVER) && lock.try_lock(holder));
+        lock.unlock(holder);
+        assert!(!lock.try_lock(other));
+        lock.unlock(holder);
+        assert!(lock.try_lock(other) && !lock.try_lock(holder));
+    }
+}

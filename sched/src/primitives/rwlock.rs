@@ -149,3 +149,6 @@ impl Default for RwLock {
         Self::new()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

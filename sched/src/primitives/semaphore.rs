@@ -176,3 +176,6 @@ impl Semaphore {
         self.word.swap(CLOSED, Ordering::Relaxed);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

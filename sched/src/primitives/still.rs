@@ -1,6 +1,8 @@
 //! A kernel for tests whose threads never get to run: what a primitive does to those that wait can be looked at.
 
 use core::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::string::String;
 use std::vec::Vec;
 
 use super::Kernel;
@@ -39,6 +41,16 @@ impl Still {
     }
 }
 
+/// What a thread that would block panics with.
+const WOULD_BLOCK: &str = "nobody gets to run, so nobody would call";
+
+/// Whether a thread blocks that does `work`. It stays where it waits then.
+pub(super) fn blocks(work: impl FnOnce()) -> bool {
+    let Err(panic) = catch_unwind(AssertUnwindSafe(work)) else { return false };
+    assert_eq!(panic.downcast_ref::<String>().map(String::as_str), Some(WOULD_BLOCK));
+    true
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Thread<'a> {
     still: &'a Still,
@@ -67,7 +79,7 @@ impl Kernel for Thread<'_> {
     }
 
     fn park(&self) {
-        panic!("nobody gets to run, so nobody would call");
+        panic!("{WOULD_BLOCK}");
     }
 
     fn park_until(&self, _deadline: Nanos) {
