@@ -221,7 +221,7 @@ mod tests {
     /// Catches: an idle CPU that asks one whose tasks may not run there: an interrupt for nothing.
     #[test]
     fn an_idle_cpu_asks_only_one_that_can_help() {
-        let near = [0, 1, 2, 3].map(|core| Seat { package: 0, cache: 0, core });
+        let near = [0, 1, 2, 3, 4, 5].map(|core| Seat { package: 0, cache: core / 4, core });
         for topology in [Topology::flat(4), Topology::new(&near)] {
             let shared = Shared::on(topology, 0, Config::default());
             for (helper, first, end) in [(0, 0, 2), (2, 2, 4)] {
