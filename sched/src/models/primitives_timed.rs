@@ -3,6 +3,7 @@
 use super::crowd::{Member, SOON, Session};
 use super::explore;
 use super::primitives::Guarded;
+use super::threads;
 use crate::time::Nanos;
 
 /// Adds one, unless the lock takes too long; returns how much it added.
@@ -110,7 +111,11 @@ fn who_has_no_limit_is_notified() {
             }
             shared.mutex.unlock(me);
         });
-        session.shared.tell(session.enter(1), Guarded::notify_one);
+        let me = session.enter(1);
+        while !session.shared.changed.is_awaited() {
+            threads::yield_now();
+        }
+        session.shared.tell(me, Guarded::notify_one);
         waiter.join().unwrap();
     });
 }
