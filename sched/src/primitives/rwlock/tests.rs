@@ -60,3 +60,16 @@ fn who_writes_no_more_but_reads_lets_readers_in_and_no_writer() {
     lock.downgrade(still.thread(1));
     assert_eq!(*still.woken.borrow(), [2]);
 }
+
+/// It was given back between the look at the word and that at the list.
+#[test]
+fn who_finds_it_free_in_the_end_takes_it() {
+    let (lock, still) = (RwLock::new(), Still::new(2));
+    let me = still.thread(1);
+    assert!(lock.wait(me, READ, Nanos::ZERO) && lock.try_read() && !lock.try_write());
+    lock.unlock_read(me);
+    lock.unlock_read(me);
+    assert!(lock.wait(me, WRITE, Nanos::ZERO) && !lock.try_read());
+    lock.unlock_write(me);
+    assert!(lock.try_write());
+}
