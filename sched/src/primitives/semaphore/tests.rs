@@ -72,3 +72,13 @@ fn one_more_is_too_many() {
 fn nor_may_it_begin_with_more() {
     let _ = Semaphore::new(MAX_PERMITS + 1);
 }
+
+/// Permits came, or who waited went, between the look at the word and that at the list.
+#[test]
+fn who_comes_too_late_to_wait_or_to_serve_need_not() {
+    let (semaphore, still) = (Semaphore::new(3), Still::new(2));
+    let me = still.thread(1);
+    assert_eq!((semaphore.wait(me, 2, Nanos::ZERO), semaphore.available()), (Ok(()), 1));
+    semaphore.release_slowly(me, 4);
+    assert_eq!((semaphore.available(), semaphore.try_acquire(5)), (5, Ok(())));
+}
