@@ -1,11 +1,11 @@
 //! Models: loom runs the scheduler's own code in every order of events that a weak memory allows.
 //!
-//! Without loom each model runs some hundred times on the host's own threads ([`stress`]). That explores little, but it takes a
-//! second, on real caches.
-//!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test -p sched --profile models models -- --nocapture 2>/dev/null
 //! ```
+//!
+//! Without `--cfg loom` each runs a hundred times on the host's own threads ([`stress`]). That explores little, but on real
+//! caches, and in a few seconds.
 //!
 //! Each model says which mutation of the code it has been seen to catch. Where the doc says *race*, the order of
 //! two threads decides; where it says *stale*, a load that C11 lets read an old value.

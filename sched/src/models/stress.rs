@@ -1,4 +1,4 @@
-//! Models on the host's own threads: no proof, but real processors and caches, and a second for all of them.
+//! Models on the host's own threads: no proof, but real processors and caches, and a few seconds for all of them.
 
 use std::sync::mpsc;
 use std::thread;
