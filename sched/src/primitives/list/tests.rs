@@ -66,6 +66,17 @@ fn a_thread_is_placed_again_only_where_its_rank_puts_it_elsewhere() {
     }
 }
 
+/// Or its own thread would take it out once more, if its time were up before it's called.
+#[test]
+fn who_was_taken_out_is_listed_no_more() {
+    let still = threads(&[Class::Fair]);
+    let (list, kernel) = (WaitList::new(), still.thread(1));
+    let waiting = list.open(&kernel);
+    push(&waiting, [1]);
+    assert!(still.tasks[1].waiter.is_listed());
+    assert!(waiting.pop().is_some() && !still.tasks[1].waiter.is_listed());
+}
+
 #[test]
 fn whoever_leaves_the_others_keep_their_order() {
     for gone in 1..=3 {
