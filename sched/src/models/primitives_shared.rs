@@ -85,6 +85,25 @@ fn who_gave_up_was_not_the_last_one() {
     });
 }
 
+/// Whoever waited has gone when the permit comes to the list, and another thread takes one meanwhile.
+///
+/// Catches: `release_slowly` that serves nobody as if nobody else could change the word (a permit too many).
+#[test]
+fn a_permit_that_comes_when_all_have_gone_is_counted_once() {
+    explore(2, || {
+        let session = Session::new(3, Semaphore::new(1));
+        let me = session.enter(1);
+        let sleeper = session.crowd.id(2);
+        let greedy = session.spawn(2, |me, all: &Semaphore| all.acquire_until(me, 3, SOON));
+        let passer = session.spawn(3, |_, all: &Semaphore| all.try_acquire(1));
+        me.expire(sleeper);
+        session.shared.release(me, 1);
+        assert!(greedy.join().unwrap().is_err());
+        let taken = u32::from(passer.join().unwrap().is_ok());
+        assert_eq!(session.shared.available() + taken, 2);
+    });
+}
+
 /// Catches: `close` that leaves QUEUED, or calls nobody (parked for ever).
 #[test]
 fn a_closed_semaphore_sends_everyone_away() {
