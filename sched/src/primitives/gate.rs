@@ -128,7 +128,7 @@ impl Gate {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::primitives::still::Still;
+    use crate::primitives::still::{Still, blocks};
 
     /// Catches: `take_list` that doesn't turn the list round; `hand_over` that takes the list before the queue is empty.
     #[test]
@@ -148,5 +148,17 @@ mod tests {
         assert!(!gate.try_lock(), "the last one holds it");
         gate.unlock(kernel);
         assert!(gate.try_lock());
+    }
+
+    /// Catches: a call that's left from the wait before.
+    #[test]
+    fn who_was_let_in_once_waits_again() {
+        let (gate, still) = (Gate::new(), Still::new(3));
+        for _ in 0..2 {
+            gate.lock(still.thread(1));
+            assert!(blocks(|| gate.lock(still.thread(2))));
+            gate.unlock(still.thread(1));
+            gate.unlock(still.thread(2));
+        }
     }
 }
