@@ -1,6 +1,6 @@
 //! How fast the TSC runs: asked for where somebody knows, else measured.
 
-use super::rate::snapped;
+use super::rate::{agree, snapped};
 use super::reference::{Hpet, Pit, PmTimer, Reference};
 use super::{set_hz, ticks};
 use crate::acpi::{Acpi, PmTimerRegister};
@@ -52,7 +52,11 @@ const PLAUSIBLE_HZ: core::ops::RangeInclusive<u64> = 10_000_000..=20_000_000_000
 /// If other CPUs run already.
 pub fn init(acpi: &Acpi) -> Source {
     assert!(apic::online() <= 1, "the clock is set before other CPUs run");
-    let (source, hz) = announced().unwrap_or_else(|| measured(acpi));
+    let (source, hz) = match announced() {
+        Some((Source::Nominal, hz)) => checked(hz, acpi),
+        Some(told) => told,
+        None => measured(acpi),
+    };
     // SAFETY: the assertion above; a CPU reads the clock only after it has registered with the APICs.
     unsafe { set_hz(hz) };
     source
@@ -73,6 +77,16 @@ fn announced() -> Option<(Source, u64)> {
     told(Source::Hypervisor, hypervisor())
         .or_else(|| told(Source::Crystal, crystal()))
         .or_else(|| told(Source::Nominal, nominal()))
+}
+
+/// The nominal frequency, unless a counter contradicts it: it's told "in accordance with the processor's specification" (SDM 2A,
+/// CPUID), and emulators and hypervisors pass on a specification that their TSC isn't made to.
+fn checked(nominal: u64, acpi: &Acpi) -> (Source, u64) {
+    match measured(acpi) {
+        (Source::Assumed, _) => (Source::Nominal, nominal),
+        (_, hz) if agree(nominal, hz) => (Source::Nominal, nominal),
+        contradiction => contradiction,
+    }
 }
 
 fn measured(acpi: &Acpi) -> (Source, u64) {

@@ -44,6 +44,11 @@ pub(crate) fn snapped(hz: u64) -> u64 {
     if round.abs_diff(hz) <= round / 20_000 { round } else { hz }
 }
 
+/// Whether two rates may be one, of which a measurement is off by up to 1%: so much may a busy host take from it.
+pub(crate) fn agree(told: u64, measured: u64) -> bool {
+    told.abs_diff(measured) <= told / 100
+}
+
 /// The most counts a second that a counter can make which was seen to make `counts` in `ticks` of a clock of `hz`: either
 /// reading may be old by almost a count. Whoever counts down by this rate is a little late, and never early, which would cost
 /// an interrupt more.
@@ -77,6 +82,15 @@ mod tests {
         assert_eq!(snapped(1_000_051_000), 1_000_051_000);
         assert_eq!(snapped(2_592_000_000), 2_592_000_000);
         assert_eq!(snapped(3), 3);
+    }
+
+    #[test]
+    fn rates_agree_up_to_a_hundredth() {
+        for (measured, expected) in
+            [(3_465, true), (3_535, true), (3_464, false), (3_536, false), (50, false)]
+        {
+            assert_eq!(agree(3_500_000_000, measured * 1_000_000), expected, "{measured} MHz");
+        }
     }
 
     #[test]
