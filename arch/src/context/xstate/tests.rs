@@ -30,7 +30,8 @@ extern "C" fn destroy(avx: usize) -> ! {
         // SAFETY: the clobbered registers are those of a call, plus the x87 stack, which nobody here uses.
         unsafe {
             if avx != 0 {
-                asm!("vzeroall", clobber_abi("C"));
+                // All ones, everywhere.
+                asm!("vcmpps ymm0, ymm0, ymm0, 15", "vmovaps ymm15, ymm0", clobber_abi("C"));
             }
             asm!("fninit", "fldpi", clobber_abi("C"));
             switch(&raw const OTHER, &raw const INTERRUPTED);
@@ -87,10 +88,16 @@ unsafe extern "C" fn leave_and_return(by: Switch, probe: *mut Probe) {
     )
 }
 
-/// Whether the x87 stack, and the upper halves of YMM registers, survive being switched away from by `by`.
+/// Whether the x87 stack, and the upper halves of YMM registers, survive being switched away from by `by`, also when these
+/// are in their initial state.
 fn survive(by: Switch, avx: bool) -> (bool, bool) {
+    let [used, initial] = [[1, 2, 3, 4], [1, 2, 0, 0]].map(|pattern| survives(by, avx, pattern));
+    (used.0 && initial.0, used.1 && initial.1)
+}
+
+fn survives(by: Switch, avx: bool, pattern: [u64; 4]) -> (bool, bool) {
     let mut stack = vec![0_u128; 4096];
-    let mut probe = Probe { pattern: [1, 2, 3, 4], number: 1234.5, avx: avx.into(), ..Probe::default() };
+    let mut probe = Probe { pattern, number: 1234.5, avx: avx.into(), ..Probe::default() };
     // SAFETY: the stack is ours and outlives both switches; its end is a multiple of 16.
     unsafe {
         OTHER.prepare(stack.as_mut_ptr_range().end as usize, destroy, avx.into());
