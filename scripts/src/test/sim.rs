@@ -12,10 +12,11 @@ use super::step::Step;
 use super::tally::Tally;
 use crate::place;
 
-/// Small machines under every policy, plain and rough in turn; and a few of the largest.
-const SERIES: [(&str, &[&str]); 2] = [
+/// Small machines under every policy, plain and rough in turn; a large one of either kind; and the largest, plain.
+const SERIES: [(&str, &[&str]); 3] = [
     ("sim small", &["--cpus", "1..16", "--count", "200"]),
-    ("sim large", &["--cpus", "1024", "--count", "2"]),
+    ("sim large", &["--cpus", "512", "--count", "2"]),
+    ("sim largest", &["--cpus", "1024", "--count", "1"]),
 ];
 
 /// All of them.
