@@ -10,6 +10,8 @@ const RUNS: u32 = 100;
 
 /// How long a run of a model may take on average. Nothing in it waits but for another thread of it.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// The least number of runs whose time there is: a busy host may hold up a single one for long.
+const LEAST: u32 = 20;
 
 /// Runs `model` many times. How many preemptions there may be is for loom to know.
 ///
@@ -22,7 +24,7 @@ pub fn explore(_preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
         (0..runs).for_each(|_| model());
         let _ = done.send(());
     });
-    match wait.recv_timeout(PATIENCE * runs) {
+    match wait.recv_timeout(PATIENCE * runs.max(LEAST)) {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("a model doesn't end: a wake was lost?"),
         _ => runner.join().unwrap_or_else(|error| panic::resume_unwind(error)),
     }
