@@ -194,6 +194,7 @@ impl Cpu<'_> {
 mod tests {
     use super::*;
     use crate::class::{Priority, Rank};
+    use crate::cpu::tests::two_cpus;
     use crate::cpu::{After, Next, Reason};
     use crate::{Config, Shared, Spec};
     use std::vec::Vec;
@@ -201,10 +202,6 @@ mod tests {
     const MS: u64 = 1_000_000;
     const ONE: CpuId = CpuId(1);
     const FIFO: Class = Class::Fifo(Priority::LOWEST);
-
-    fn two_cpus(shared: &Shared) -> [Cpu<'_>; 2] {
-        [0, 1].map(|id| Cpu::new(shared, CpuId(id), Nanos(0)))
-    }
 
     fn start(cpu: &mut Cpu<'_>, count: usize) -> Vec<TaskId> {
         let shared = cpu.shared();

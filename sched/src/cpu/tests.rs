@@ -38,6 +38,11 @@ pub(super) fn run(cpu: &mut Cpu<'_>, now: u64, reason: Reason) -> (Decision, Aft
     (decision, after)
 }
 
+/// Both CPUs of a machine that has two, or more.
+pub(super) fn two_cpus(shared: &Shared) -> [Cpu<'_>; 2] {
+    [0, 1].map(|id| Cpu::new(shared, CpuId(id), Nanos(0)))
+}
+
 fn one_cpu() -> Shared {
     Shared::new(1, 8, Config::default())
 }
@@ -83,7 +88,7 @@ fn who_runs_is_told_with_its_task() {
 #[test]
 fn who_gave_its_last_task_away_has_no_surplus() {
     let shared = Shared::new(2, 4, Config::default());
-    let [mut here, mut there] = [0, 1].map(|id| Cpu::new(&shared, CpuId(id), Nanos(0)));
+    let [mut here, mut there] = two_cpus(&shared);
     start(&mut here, 2, Affinity::ANY);
     assert!(shared.overloaded.contains(CpuId(0)));
     there.enter_idle(Nanos(0));
@@ -143,8 +148,7 @@ fn an_exited_task_is_given_up_once_its_stack_is_left() {
 #[test]
 fn a_wake_of_a_halted_cpu_kicks_it_and_of_a_polling_one_does_not() {
     let shared = Shared::new(2, 8, Config::default());
-    let (mut here, mut there) =
-        (Cpu::new(&shared, CpuId(0), Nanos(0)), Cpu::new(&shared, CpuId(1), Nanos(0)));
+    let [mut here, mut there] = two_cpus(&shared);
     start(&mut here, 1, Affinity::one(CpuId(0)));
     let task = shared.create(4, spec(Affinity::one(CpuId(1))), CpuId(1));
     assert_eq!(here.start(task, Nanos(0)), WakeOutcome::Kick(CpuId(1)), "it has not said that it polls");
@@ -165,8 +169,7 @@ fn a_wake_of_a_halted_cpu_kicks_it_and_of_a_polling_one_does_not() {
 #[test]
 fn an_idle_cpu_asks_and_the_overloaded_one_gives() {
     let shared = Shared::new(2, 8, Config::default());
-    let (mut here, mut there) =
-        (Cpu::new(&shared, CpuId(0), Nanos(0)), Cpu::new(&shared, CpuId(1), Nanos(0)));
+    let [mut here, mut there] = two_cpus(&shared);
     let busy = shared.create(7, spec(Affinity::one(CpuId(1))), CpuId(1));
     let _ = there.start(busy, Nanos(0));
     let _ = run(&mut there, 0, Reason::Preempt);
@@ -186,8 +189,7 @@ fn an_idle_cpu_asks_and_the_overloaded_one_gives() {
 #[test]
 fn a_pinned_task_is_never_given_away() {
     let shared = Shared::new(2, 8, Config::default());
-    let (mut here, mut there) =
-        (Cpu::new(&shared, CpuId(0), Nanos(0)), Cpu::new(&shared, CpuId(1), Nanos(0)));
+    let [mut here, mut there] = two_cpus(&shared);
     start(&mut here, 2, Affinity::one(CpuId(0)));
     there.enter_idle(Nanos(1));
     assert_eq!(there.take_kick(), None, "nobody says that it has too much");
@@ -208,8 +210,7 @@ fn run_alone(cpu: &mut Cpu<'_>, slot: usize, until: u64) {
 #[test]
 fn a_cpu_that_was_idle_takes_up_the_others_virtual_time() {
     let shared = Shared::new(2, 8, Config::default());
-    let (mut here, mut there) =
-        (Cpu::new(&shared, CpuId(0), Nanos(0)), Cpu::new(&shared, CpuId(1), Nanos(0)));
+    let [mut here, mut there] = two_cpus(&shared);
     run_alone(&mut there, 7, 10_000 * MS);
     let _ = here.start(shared.create(2, Spec::default(), CpuId(0)), Nanos(10_005 * MS));
     let _ = run(&mut here, 10_005 * MS, Reason::Preempt);
@@ -219,8 +220,7 @@ fn a_cpu_that_was_idle_takes_up_the_others_virtual_time() {
 #[test]
 fn virtual_times_that_drifted_apart_are_brought_together_before_a_task_moves() {
     let shared = Shared::new(2, 8, Config::default());
-    let (mut here, mut there) =
-        (Cpu::new(&shared, CpuId(0), Nanos(0)), Cpu::new(&shared, CpuId(1), Nanos(0)));
+    let [mut here, mut there] = two_cpus(&shared);
     let _ = there.start(shared.create(7, spec(Affinity::one(CpuId(1))), CpuId(1)), Nanos(0));
     let _ = run(&mut there, 0, Reason::Preempt);
     // Three loops here against one there, all pinned: after 10 s the virtual times are seconds apart.
@@ -328,7 +328,7 @@ fn a_cpu_gives_nothing_to_itself_by_a_load_that_it_published_before() {
 #[test]
 fn a_task_that_holds_on_to_its_cpu_stays_until_it_lets_go() {
     let shared = Shared::new(2, 2, Config::default());
-    let [mut here, mut there] = [0, 1].map(|id| Cpu::new(&shared, CpuId(id), Nanos(0)));
+    let [mut here, mut there] = two_cpus(&shared);
     there.enter_idle(Nanos(0));
     let task = start(&mut here, 1, Affinity::ANY)[0];
     here.hold();

@@ -1,18 +1,14 @@
 //! Real-time tasks across CPUs: where they go, and who learns of one that waits.
 
 use super::ranked::{fifo, start};
-use super::{MS, run};
+use super::{MS, run, two_cpus};
 use crate::attention::Notice;
 use crate::class::Class;
 use crate::{Affinity, Config, Cpu, CpuId, Nanos, Reason, Shared, Spec, TaskId, WakeOutcome};
 
-fn two(shared: &Shared) -> [Cpu<'_>; 2] {
-    [0, 1].map(|id| Cpu::new(shared, CpuId(id), Nanos(0)))
-}
-
 /// CPU 0 runs a task of priority 9, and a fair loop runs on CPU 1.
 fn busy(shared: &Shared) -> ([Cpu<'_>; 2], TaskId) {
-    let [mut zero, mut one] = two(shared);
+    let [mut zero, mut one] = two_cpus(shared);
     let high = start(&mut zero, &[fifo(9)], Affinity::one(CpuId(0)), 2)[0];
     let _ = start(&mut one, &[Class::Fair], Affinity::one(CpuId(1)), 3);
     let _ = (run(&mut zero, 0, Reason::Preempt), run(&mut one, 0, Reason::Preempt));
@@ -32,7 +28,7 @@ fn a_real_time_task_that_wakes_goes_to_the_cpu_that_runs_the_lowest() {
 #[test]
 fn a_preempted_real_time_task_moves_to_where_something_lower_runs() {
     let shared = Shared::new(2, 8, Config::default());
-    let [mut zero, mut one] = two(&shared);
+    let [mut zero, mut one] = two_cpus(&shared);
     let low = start(&mut zero, &[fifo(3)], Affinity::ANY, 2)[0];
     let _ = run(&mut zero, 0, Reason::Preempt);
     let _ = start(&mut one, &[Class::Fair], Affinity::one(CpuId(1)), 3);
@@ -48,7 +44,7 @@ fn a_preempted_real_time_task_moves_to_where_something_lower_runs() {
 #[test]
 fn who_comes_to_run_something_lower_takes_over_what_waits_elsewhere() {
     let shared = Shared::new(2, 8, Config::default());
-    let [mut zero, mut one] = two(&shared);
+    let [mut zero, mut one] = two_cpus(&shared);
     let _ = start(&mut zero, &[fifo(9)], Affinity::one(CpuId(0)), 2);
     let other = start(&mut one, &[fifo(9), Class::Fair], Affinity::one(CpuId(1)), 3);
     let _ = (run(&mut zero, 0, Reason::Preempt), run(&mut one, 0, Reason::Preempt));
@@ -124,7 +120,7 @@ fn a_real_time_task_wakes_on_its_idle_cpu() {
 
 /// CPU 0 runs a task of priority 9, CPU 1 one of priority 3.
 fn both_real_time(shared: &Shared) -> [Cpu<'_>; 2] {
-    let [mut zero, mut one] = two(shared);
+    let [mut zero, mut one] = two_cpus(shared);
     let _ = start(&mut zero, &[fifo(9)], Affinity::one(CpuId(0)), 2);
     let _ = start(&mut one, &[fifo(3)], Affinity::one(CpuId(1)), 3);
     let _ = (run(&mut zero, 0, Reason::Preempt), run(&mut one, 0, Reason::Preempt));
@@ -163,7 +159,7 @@ fn who_has_nothing_left_that_could_go_is_asked_no_more() {
 /// CPU 0 runs `first`, and then what `second` says, while CPU 1 says that something of priority 50 waits there.
 fn asks_after(first: Class, second: Option<Class>) -> Option<CpuId> {
     let shared = Shared::new(2, 8, Config::default());
-    let [mut zero, _] = two(&shared);
+    let [mut zero, _] = two_cpus(&shared);
     let _ = start(&mut zero, &[first], Affinity::one(CpuId(0)), 2);
     let _ = second.map(|class| start(&mut zero, &[class], Affinity::one(CpuId(0)), 3));
     let _ = run(&mut zero, 0, Reason::Preempt);

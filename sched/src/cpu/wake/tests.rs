@@ -2,11 +2,17 @@
 
 use super::*;
 use crate::class::{Class, Priority};
-use crate::cpu::tests::{run, spec, start};
+use crate::cpu::tests::{run, spec, start, two_cpus};
 use crate::{Affinity, Config, Reason, Shared, Spec};
 
-fn two_cpus(shared: &Shared) -> [Cpu<'_>; 2] {
-    [0, 1].map(|id| Cpu::new(shared, CpuId(id), Nanos(0)))
+/// A task that blocked on CPU 0, which runs another one since.
+fn sleeper_beside_another(here: &mut Cpu<'_>, affinity: Affinity) -> TaskId {
+    let sleeper = start(here, 1, affinity)[0];
+    let _ = run(here, 10, Reason::Block);
+    let other = here.shared().create(7, spec(Affinity::one(CpuId(0))), CpuId(0));
+    let _ = here.start(other, Nanos(10));
+    let _ = run(here, 10, Reason::Preempt);
+    sleeper
 }
 
 /// Catches: `take_claimed` that claims the idle CPU and leaves the task to `wake_rest`, which claims another.
@@ -14,10 +20,7 @@ fn two_cpus(shared: &Shared) -> [Cpu<'_>; 2] {
 fn a_woken_task_goes_to_the_idle_cpu_and_not_behind_a_busy_one() {
     let shared = Shared::new(2, 8, Config::default());
     let [mut here, mut there] = two_cpus(&shared);
-    let sleeper = start(&mut here, 1, Affinity::ANY)[0];
-    let _ = run(&mut here, 10, Reason::Block);
-    let _ = here.start(shared.create(7, spec(Affinity::one(CpuId(0))), CpuId(0)), Nanos(10));
-    let _ = run(&mut here, 10, Reason::Preempt);
+    let sleeper = sleeper_beside_another(&mut here, Affinity::ANY);
     there.enter_idle(Nanos(20));
     assert_eq!(here.wake_at_once(sleeper, Nanos(30)), WakeOutcome::Noticed);
     assert_eq!((here.waiting(), there.has_work()), (0, true));
@@ -54,16 +57,6 @@ fn a_sleeper_that_was_sent_away_wakes_up_there() {
     let _ = run(&mut there, 1_000, Reason::Preempt);
     assert!(here.is_idle());
     assert_eq!(there.current(), sleeper);
-}
-
-/// A task that blocked on CPU 0, which runs another one since.
-fn sleeper_beside_another(here: &mut Cpu<'_>, affinity: Affinity) -> TaskId {
-    let sleeper = start(here, 1, affinity)[0];
-    let _ = run(here, 10, Reason::Block);
-    let other = here.shared().create(7, spec(Affinity::one(CpuId(0))), CpuId(0));
-    let _ = here.start(other, Nanos(10));
-    let _ = run(here, 10, Reason::Preempt);
-    sleeper
 }
 
 /// Catches: a short way that's never gone; one for a task that an idle CPU is there for, or that belongs to another CPU.
