@@ -106,7 +106,14 @@ pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &S
         if idle::mwaits() { "polls, then waits by MWAIT" } else { "polls, then halts" }
     );
     println!("  guards    {}; {mappings} mappings, none both writable and executable", cpu::protections());
-    println!("  vectors   preempted threads keep {bytes} bytes by {method:?}");
+    println!(
+        "  vectors   preempted threads keep {bytes} bytes by {method:?}{}",
+        if features.xsavec && method == context::xstate::Method::Xsave {
+            ", as this CPU's Xsavec loses some"
+        } else {
+            ""
+        }
+    );
     if let Some(problem) = acpi.problem {
         println!("  warning   {problem}");
     }

@@ -14,6 +14,8 @@ use core::arch::naked_asm;
 use core::sync::atomic::{AtomicU32, Ordering};
 use raw_cpuid::CpuId;
 
+mod trial;
+
 /// All exceptions masked, round to nearest: what threads start with and handlers run with.
 pub(crate) static DEFAULT_MXCSR: u32 = 0x1f80;
 
@@ -56,6 +58,15 @@ impl Method {
     }
 }
 
+/// Registers that threads may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// YMM0 to 15.
+    pub avx: bool,
+    /// ZMM0 to 31 and the opmasks.
+    pub avx512: bool,
+}
+
 /// What XCR0 is to be: the components that threads may use, as far as the CPU has them. `None` without XSAVE.
 pub(crate) fn supported_mask() -> Option<u64> {
     let cpuid = CpuId::new();
@@ -73,10 +84,12 @@ fn enabled_of(supported: u64) -> u64 {
     X87 | SSE | avx | if avx == 0 { 0 } else { has(AVX512) }
 }
 
-/// Chooses method and size, once, on the first CPU after its XCR0 is set.
+/// Chooses method and size, once, on the first CPU after its XCR0 is set: XSAVEC where it's there and [gives
+/// back](trial::gives_back) what it took.
 pub(crate) fn init() {
     let Some(mask) = supported_mask() else { return };
-    let compact = CpuId::new().get_extended_state_info().is_some_and(|info| info.has_xsavec());
+    let has_compact = CpuId::new().get_extended_state_info().is_some_and(|info| info.has_xsavec());
+    let compact = has_compact && trial::gives_back(true, mask & !SSE);
     set(if compact { Method::Xsavec } else { Method::Xsave }, mask);
 }
 
@@ -102,6 +115,12 @@ pub fn method() -> (Method, u32) {
         _ => Method::Fxsave,
     };
     (method, AREA_BYTES.load(Ordering::Relaxed))
+}
+
+/// Which vector registers wider than XMM [`preempt_switch`] keeps.
+pub fn kept() -> Kept {
+    let components = u64::from(COMPONENTS.load(Ordering::Relaxed));
+    Kept { avx: components & AVX != 0, avx512: components & AVX512 != 0 }
 }
 
 /// [`switch`], for a thread that was interrupted: keeps its x87 and vector state too.

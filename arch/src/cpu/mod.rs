@@ -18,10 +18,10 @@ use crate::{apic, interrupts, memory, timer};
 /// From here on a fault is reported instead of resetting the machine. Interrupts stay off.
 pub fn init_bsp() {
     control::init();
-    xstate::init();
     area::install_first();
     interrupts::idt::build(); // entries name the code segment, which is final only now
     interrupts::idt::load();
+    xstate::init();
     machine_check::enable();
 }
 
