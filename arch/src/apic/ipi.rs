@@ -97,8 +97,6 @@ pub mod plant {
     use crate::apic::{is_requested, take_causes};
     use crate::cause::ApicErrors;
 
-    /// A vector that is given to nobody, and counted.
-    const UNASSIGNED: u8 = 0x33;
     /// One of those that share a counter.
     const OTHER: u8 = 0x51;
 
@@ -121,7 +119,7 @@ pub mod plant {
     /// Sends CPU `index`, which is up, interrupts that nobody expects: one each of three kinds. Gives their number.
     pub fn send_spurious(index: u32) -> u64 {
         let destination = KICKS[index as usize].load(Ordering::Relaxed) & !u64::from(u32::MAX);
-        let vectors = [vector::SPURIOUS, UNASSIGNED, OTHER];
+        let vectors = [vector::SPURIOUS, vector::UNASSIGNED, OTHER];
         for vector in vectors {
             send(destination | u64::from(ASSERT | u32::from(vector)));
         }
@@ -146,7 +144,7 @@ pub mod plant {
 
     /// How many of those CPU `index` took.
     pub fn taken_spurious(index: u32) -> u64 {
-        [vector::SPURIOUS, UNASSIGNED, OTHER]
+        [vector::SPURIOUS, vector::UNASSIGNED, OTHER]
             .map(|vector| crate::interrupts::count(index, vector))
             .iter()
             .sum()

@@ -49,7 +49,9 @@ fn stub_and_stack(vector: u8) -> (Stub, u16) {
         vector::APIC_ERROR => (stubs::apic_error, ist::INTERRUPT),
         vector::SPURIOUS => (stubs::spurious, ist::INTERRUPT),
         vector::SERIAL => (stubs::serial, ist::INTERRUPT),
-        0x34..0x3f => (stubs::UNASSIGNED[usize::from(vector - 0x34)], ist::INTERRUPT),
+        vector::UNASSIGNED..vector::SPURIOUS => {
+            (stubs::UNASSIGNED[usize::from(vector - vector::UNASSIGNED)], ist::INTERRUPT)
+        }
         vector::OTHERS.. => (stubs::other, ist::INTERRUPT),
     }
 }

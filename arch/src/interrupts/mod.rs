@@ -26,6 +26,8 @@ pub mod vector {
     pub const APIC_ERROR: u8 = 0x32;
     /// The serial port received something.
     pub const SERIAL: u8 = 0x33;
+    /// The first of those that are nobody's, up to the next below.
+    pub const UNASSIGNED: u8 = 0x34;
     /// The local APIC took back an interrupt. The low four bits are ones, which old APICs hard-wire.
     pub const SPURIOUS: u8 = 0x3f;
     /// Not a vector: the counter of all vectors from here on, which nobody sends.

@@ -175,7 +175,7 @@ row!(
 
 row!(
     /// Vectors between the assigned ones.
-    UNASSIGNED: 0x34, unassigned, [
+    UNASSIGNED: vector::UNASSIGNED, unassigned, [
     v34 = 0, v35 = 1, v36 = 2, v37 = 3, v38 = 4, v39 = 5, v3a = 6, v3b = 7, v3c = 8, v3d = 9, v3e = 10]);
 
 extern "C" fn on_timer() {

@@ -23,7 +23,7 @@ pub const VECTORS: Vectors<'static> = &[
     (vector::KICK, "kick"),
     (vector::APIC_ERROR, "APIC error"),
     (vector::SERIAL, "serial"),
-    (vector::SERIAL + 1, "unassigned"),
+    (vector::UNASSIGNED, "unassigned"),
     (vector::SPURIOUS, "spurious"),
     (vector::OTHERS, "unassigned"),
 ];
