@@ -1,4 +1,5 @@
-//! `soak`: random mixes of threads in the guest, for as long as one likes, while its hypervisor stops it now and then.
+//! `soak`: random mixes of threads in the guest, for as long as one likes, while its hypervisor stops it now and then, or one
+//! of its CPUs.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::guest::{Act, Cue};
+use crate::qemu::hold;
 use crate::run::Run;
 
 /// How long it may take beyond what was asked for: the boot, the last round, and all pauses.
@@ -18,7 +20,7 @@ const PAUSE: std::ops::Range<u64> = 1..2_000;
 /// `soak`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Exit status: as `run`'s. The seed decides what threads do and when the machine is paused.
+Exit status: as `run`'s. The seed decides what threads do, and when the machine is paused, or a CPU.
 
 Examples:
   cargo xtask soak --minutes 30
@@ -32,7 +34,7 @@ pub struct Soak {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Never stop the machine
+    /// Never stop the machine, nor a CPU
     #[arg(long)]
     no_pauses: bool,
 
@@ -48,7 +50,7 @@ impl Soak {
         let time = Duration::from_secs(60 * self.minutes);
         println!("seed {seed}");
         self.run.options.push(format!("soak={}s seed={seed}", time.as_secs()));
-        let pauses = if self.no_pauses { vec![] } else { pauses(seed, time) };
+        let pauses = if self.no_pauses { vec![] } else { pauses(seed, time, self.to_hold()) };
         // Pauses included, for which the guest's clock may stand still.
         let planned: Duration = pauses.iter().filter_map(Act::time).sum();
         self.run.limit(time.max(planned) + MARGIN);
@@ -57,10 +59,21 @@ impl Soak {
         }
         self.run.execute()
     }
+
+    /// How many CPUs there are that can be paused by themselves.
+    fn to_hold(&self) -> u32 {
+        if hold::is_allowed() {
+            return self.run.machine.smp;
+        }
+        println!(
+            "note: this host lets nobody stop a thread of QEMU's: only the machine is paused, and no CPU"
+        );
+        0
+    }
 }
 
-/// Stops and continues, for a little less than `time`.
-fn pauses(seed: u64, time: Duration) -> Vec<Act> {
+/// Stops and continues, for a little less than `time`: the whole machine, or as often one of its `cpus`, if there are any.
+fn pauses(seed: u64, time: Duration, cpus: u32) -> Vec<Act> {
     let mut random = fastrand::Rng::with_seed(seed);
     let (mut acts, mut spent) = (vec![], Duration::ZERO);
     loop {
@@ -70,8 +83,13 @@ fn pauses(seed: u64, time: Duration) -> Vec<Act> {
         if spent > time {
             return acts;
         }
-        let command = |name: &str| Act::Execute(name.into(), None);
-        acts.extend([Act::Wait(between), command("stop"), Act::Wait(pause), command("cont")]);
+        acts.push(Act::Wait(between));
+        if cpus > 0 && random.bool() {
+            acts.push(Act::Hold(random.u32(..cpus), pause));
+        } else {
+            let command = |name: &str| Act::Execute(name.into(), None);
+            acts.extend([command("stop"), Act::Wait(pause), command("cont")]);
+        }
     }
 }
 
@@ -81,11 +99,18 @@ mod tests {
 
     #[test]
     fn pauses_are_as_many_as_fit_and_all_end() {
-        let acts = pauses(3, Duration::from_mins(10));
-        assert!(acts.len() > 4 * 30, "{}", acts.len());
-        assert!(acts.chunks(4).all(|four| four[1] == Act::Execute("stop".into(), None)
-            && four[3] == Act::Execute("cont".into(), None)));
-        assert_eq!(acts, pauses(3, Duration::from_mins(10)));
-        assert_ne!(acts, pauses(4, Duration::from_mins(10)));
+        let acts = pauses(3, Duration::from_mins(10), 4);
+        let count = |is: fn(&Act) -> bool| acts.iter().filter(|act| is(act)).count();
+        let command = |act: &Act, name: &str| *act == Act::Execute(name.into(), None);
+        let stops = count(|act| *act == Act::Execute("stop".into(), None));
+        let holds = count(|act| matches!(act, Act::Hold(0..4, time) if *time < Duration::from_secs(2)));
+        assert!(stops > 10 && holds > 10 && stops + holds > 30, "{stops} and {holds}");
+        assert_eq!(acts.len(), 4 * stops + 2 * holds);
+        for (at, _) in acts.iter().enumerate().filter(|(_, act)| command(act, "stop")) {
+            assert!(matches!(acts[at + 1], Act::Wait(_)) && command(&acts[at + 2], "cont"));
+        }
+        assert!(pauses(3, Duration::from_mins(10), 0).iter().all(|act| !matches!(act, Act::Hold(..))));
+        assert_eq!(acts, pauses(3, Duration::from_mins(10), 4));
+        assert_ne!(acts, pauses(4, Duration::from_mins(10), 4));
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! after 'planted': inject-nmi
 //! after 'the suite begins': stop; wait 1s; cont
+//! after 'the suite begins': hold 1 500ms
 //! after 'planted': human-monitor-command {"command-line": "mce 1 9 0xbd00000000000000 5 0 0"}
 //! ```
 
@@ -14,6 +15,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use crate::log::Line;
+use crate::qemu::hold::hold;
 use crate::qemu::monitor::Monitor;
 
 /// One thing to do.
@@ -21,6 +23,8 @@ use crate::qemu::monitor::Monitor;
 pub enum Act {
     /// Let the guest go on for a while.
     Wait(Duration),
+    /// Keep one of the guest's CPUs from running for so long.
+    Hold(u32, Duration),
     /// Have QEMU do something.
     Execute(String, Option<Value>),
 }
@@ -32,19 +36,28 @@ impl Act {
         if word == "wait" {
             return Ok(Self::Wait(humantime::parse_duration(rest).context("`wait` takes a time")?));
         }
+        if word == "hold" {
+            let (cpu, time) = rest.split_once(' ').context("`hold` takes a CPU and a time")?;
+            let time = humantime::parse_duration(time).context("`hold` takes a time after its CPU")?;
+            return Ok(Self::Hold(cpu.parse().context("`hold` takes a CPU's number")?, time));
+        }
         let arguments = (!rest.is_empty()).then(|| serde_json::from_str(rest)).transpose();
         Ok(Self::Execute(word.to_owned(), arguments.context("arguments are JSON")?))
     }
 
     /// How long it takes by itself.
     pub fn time(&self) -> Option<Duration> {
-        if let Self::Wait(time) = self { Some(*time) } else { None }
+        match self {
+            Self::Wait(time) | Self::Hold(_, time) => Some(*time),
+            Self::Execute(..) => None,
+        }
     }
 
     /// Does it, and leaves QEMU's monitor, which talks to one at a time, to whoever comes next.
     fn perform(&self, socket: &Path) -> Result<()> {
         match self {
             Self::Wait(time) => thread::sleep(*time),
+            Self::Hold(cpu, time) => hold(socket, *cpu, *time)?,
             Self::Execute(command, arguments) => {
                 Monitor::connect(socket)?.execute(command, arguments.as_ref())?;
             }
@@ -139,11 +152,12 @@ mod tests {
 
     #[test]
     fn a_cue_is_a_text_and_what_follows_on_it() {
-        let cue = Cue::parse(r#"after 'CPU 1': stop; wait 1s;cont; mce {"cpu": 1}"#).unwrap();
+        let cue = Cue::parse(r#"after 'CPU 1': stop; wait 1s;cont; mce {"cpu": 1}; hold 2 5ms"#).unwrap();
         assert_eq!(cue.after, "CPU 1");
         let execute = |command: &str| Act::Execute(command.into(), None);
         let mce = Act::Execute("mce".into(), Some(json!({"cpu": 1})));
-        assert_eq!(cue.acts, [execute("stop"), Act::Wait(Duration::from_secs(1)), execute("cont"), mce]);
+        let (wait, hold) = (Act::Wait(Duration::from_secs(1)), Act::Hold(2, Duration::from_millis(5)));
+        assert_eq!(cue.acts, [execute("stop"), wait, execute("cont"), mce, hold]);
     }
 
     #[test]
@@ -153,7 +167,9 @@ mod tests {
         {
             assert!(Cue::parse(text).is_err(), "{text}");
         }
-        assert!(Cue::parse("after 'x': mce {cpu}").is_err());
+        for acts in ["mce {cpu}", "hold", "hold 1", "hold x 1s", "hold 1 long"] {
+            assert!(Cue::parse(&format!("after 'x': {acts}")).is_err(), "{acts}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod accel;
 pub mod command;
 pub mod firmware;
+pub mod hold;
 pub mod machine;
 mod memory;
 pub mod monitor;

@@ -7,7 +7,7 @@
 //! #! outcome passed                                   as `Outcome::word` has them
 //! #! needs x2apic                                     skipped where there is none
 //! #! repeats 1                                        a second run's medians within 1 per cent
-//! #! qmp after 'planted': inject-nmi                  done from outside when a line has that text, see `guest::outside`
+//! #! qmp after 'planted': inject-nmi; hold 1 1s       done from outside when a line has that text, see `guest::outside`
 //! #! input top                                        what is typed when the guest asks for a command; a line each
 //! #! replays 1000                                     what `--record` kept plays back, so many decisions at least
 //! ```

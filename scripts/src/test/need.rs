@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-use crate::qemu::{Qemu, Version, firmware};
+use crate::qemu::{Qemu, Version, firmware, hold};
 
 /// Where `grub-mkrescue` finds what makes its images boot from UEFI.
 const GRUB_UEFI: &str = "/usr/lib/grub/x86_64-efi";
@@ -24,6 +24,8 @@ pub enum Need {
     Uefi,
     /// GRUB's modules for UEFI.
     GrubUefi,
+    /// The right to stop a thread of QEMU's.
+    Hold,
 }
 
 impl Need {
@@ -39,6 +41,7 @@ impl Need {
             "bochs" => Self::Bochs,
             "uefi" => Self::Uefi,
             "grub-uefi" => Self::GrubUefi,
+            "hold" => Self::Hold,
             _ => bail!("unknown need `{word}`"),
         })
     }
@@ -61,6 +64,7 @@ impl Need {
             Self::GrubUefi => {
                 (!Path::new(GRUB_UEFI).is_dir(), "no GRUB for UEFI: the package grub-efi-amd64-bin")
             }
+            Self::Hold => (!hold::is_allowed(), "no right to stop a thread of QEMU's, as a debugger does"),
         };
         lacking.then(|| why.to_owned())
     }
