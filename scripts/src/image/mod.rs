@@ -94,12 +94,15 @@ fn check(path: &Path) -> Result<PathBuf> {
     Ok(path.to_owned())
 }
 
-/// Builds the kernel and returns the image that boots: a copy of cargo's with its symbols filled in.
+/// Builds the kernel and returns the image that boots.
 pub fn build(flavour: Flavour) -> Result<PathBuf> {
-    let linked = compile(flavour)?;
-    let name = if flavour == Flavour::Debug { "tacet-debug" } else { "tacet" };
-    let image = boot_directory(&linked)?.join(name);
-    let filled = symbols::fill(std::fs::read(&linked)?)
+    bootable(&compile(flavour)?, if flavour == Flavour::Debug { "tacet-debug" } else { "tacet" })
+}
+
+/// A copy of what cargo linked, with its symbols filled in.
+pub fn bootable(linked: &Path, name: &str) -> Result<PathBuf> {
+    let image = boot_directory(linked)?.join(name);
+    let filled = symbols::fill(std::fs::read(linked)?)
         .with_context(|| format!("cannot fill in the symbols of {}", linked.display()))?;
     // Written beside and moved, so that two runs at once never boot half an image.
     let fresh = image.with_extension(std::process::id().to_string());

@@ -9,9 +9,11 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::check::{Check, Tests};
+use crate::image::{self, Flavour};
+use crate::place;
 use crate::process::{Finish, Group};
+use crate::test::boot;
 use crate::test::host::{self, HOST};
-use crate::{image, place};
 
 /// No build takes longer, the first one's dependencies included.
 const LIMIT: Duration = Duration::from_mins(15);
@@ -54,7 +56,7 @@ impl Targets {
 
 /// Builds what `check` runs, from the tree at `root`, below `targets`. What cargo says goes to `log`.
 pub fn build(check: &Check, root: &Path, targets: &Targets, log: &Path) -> Result<Build> {
-    let mut command = command(check);
+    let mut command = command(check)?;
     command.env("CARGO_TARGET_DIR", targets.of(check));
     let messages = log.with_extension("json");
     command.current_dir(root).stdin(std::process::Stdio::null());
@@ -73,7 +75,7 @@ pub fn build(check: &Check, root: &Path, targets: &Targets, log: &Path) -> Resul
     })
 }
 
-fn command(check: &Check) -> Command {
+fn command(check: &Check) -> Result<Command> {
     let mut command = image::cargo();
     if !matches!(check, Check::Boot(_)) {
         // Only the crate that the fault is in is compiled each time; what cargo does by default for released code is
@@ -86,10 +88,14 @@ fn command(check: &Check) -> Command {
             command.envs(host::LOOM).args(["test", "--no-run", "--profile", "models"]).args(of(tests))
         }
         Check::Sim(_) => command.args(["build", "--profile", HOST, "--package", "xtask"]),
-        Check::Boot(_) => command.args(["build", "--release", "--package", "kernel"]),
+        Check::Boot(name) => {
+            let recording: &[&str] =
+                if boot::flavour(name)? == Flavour::Recording { &["--features", "record"] } else { &[] };
+            command.args(["build", "--release", "--package", "kernel"]).args(recording)
+        }
     };
     command.arg("--message-format=json-render-diagnostics");
-    command
+    Ok(command)
 }
 
 fn of(tests: &Tests) -> [&str; 3] {

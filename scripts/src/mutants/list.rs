@@ -162,6 +162,20 @@ mod tests {
         }
     }
 
+    /// Who adds a boot test adds what it's there to catch.
+    #[test]
+    fn every_boot_test_has_a_fault_that_it_alone_must_catch() {
+        let mutants = load().unwrap();
+        let caught = |name: &str| {
+            let only = |mutant: &Mutant| mutant.checks[..] == [Check::Boot(name.to_owned())];
+            mutants.iter().any(|mutant| mutant.survives.is_none() && only(mutant))
+        };
+        for file in crate::test::boot::files().unwrap() {
+            let name = file.file_stem().unwrap().to_str().unwrap();
+            assert!(caught(name), "no fault is only for boot:{name}: add one to scripts/mutants");
+        }
+    }
+
     #[test]
     fn the_list_fits_the_tree() {
         let mutants = load().unwrap();

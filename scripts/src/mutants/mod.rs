@@ -28,6 +28,7 @@ use clap::Args;
 
 use crate::interrupt;
 use crate::style::{DIM, paint};
+use crate::test::boot::Host;
 use mutant::Mutant;
 use report::Tally;
 use select::Shard;
@@ -66,6 +67,10 @@ pub struct Mutants {
     /// QEMU to use, when not the first `qemu-system-x86_64` on the path
     #[arg(long, value_name = "PATH")]
     qemu: Option<PathBuf>,
+
+    /// Directory of a binary release of Limine; without it, faults of what it boots are left out
+    #[arg(long, value_name = "DIR")]
+    limine: Option<PathBuf>,
 }
 
 impl Mutants {
@@ -82,7 +87,8 @@ impl Mutants {
         if mutants.is_empty() {
             bail!("no fault is called like that; `--list` names them");
         }
-        let tally = run::all(mutants, &self.setting(), &mut |result| result.print())?;
+        let setting = self.setting();
+        let tally = run::all(possible(mutants, &setting.host)?, &setting, &mut |result| result.print())?;
         println!("\n{tally}");
         Ok(if interrupt::asked() { interrupt::STATUS } else { tally.status() })
     }
@@ -97,8 +103,22 @@ impl Mutants {
     }
 
     fn setting(&self) -> run::Setting {
-        run::Setting { jobs: self.jobs.into(), qemu: self.qemu.clone(), over: None }
+        let host = Host { qemu: self.qemu.clone(), limine: self.limine.clone() };
+        run::Setting { jobs: self.jobs.into(), host, over: None }
     }
+}
+
+/// Those whose boot tests this host can run. What is left out is said.
+fn possible(mutants: Vec<Mutant>, host: &Host) -> Result<Vec<Mutant>> {
+    let mut kept = Vec::new();
+    for mutant in mutants {
+        let lacking = mutant.boots().find_map(|name| host.lacks_for(name).transpose()).transpose()?;
+        match lacking {
+            Some(why) => println!("{:<8}  {}  {}", "left out", mutant.name, paint(DIM, why)),
+            None => kept.push(mutant),
+        }
+    }
+    Ok(kept)
 }
 
 fn describe(mutant: &Mutant) {
@@ -113,7 +133,7 @@ fn describe(mutant: &Mutant) {
 pub fn quick(over: Instant) -> Result<(Tally, String)> {
     let mut mutants = list::load()?;
     mutants.retain(|mutant| mutant.quick);
-    let setting = run::Setting { jobs: 1, qemu: None, over: Some(over) };
+    let setting = run::Setting { jobs: 1, host: Host::default(), over: Some(over) };
     let mut wrong = Vec::new();
     let tally = run::all(mutants, &setting, &mut |result| {
         if result.is_wrong() {

@@ -50,6 +50,14 @@ impl Mutant {
 
     /// Whether it must be tried while nothing else uses the machine: boot tests judge shares of CPU time.
     pub fn wants_quiet(&self) -> bool {
-        self.checks.iter().any(|check| matches!(check, Check::Boot(_)))
+        self.boots().next().is_some()
+    }
+
+    /// The boot tests among its checks.
+    pub fn boots(&self) -> impl Iterator<Item = &str> {
+        self.checks.iter().filter_map(|check| match check {
+            Check::Boot(name) => Some(name.as_str()),
+            _ => None,
+        })
     }
 }

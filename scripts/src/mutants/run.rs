@@ -1,6 +1,5 @@
 //! All of a selection: first the tree as it is, then fault after fault.
 
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
@@ -14,14 +13,15 @@ use super::mutant::Mutant;
 use super::report::{Tally, Trial};
 use super::tree::Tree;
 use super::trial::{self, End, Site};
+use crate::test::boot::Host;
 use crate::{interrupt, place};
 
 /// How to go about it.
 pub struct Setting {
     /// How many at the same time.
     pub jobs: usize,
-    /// The emulator for boot tests.
-    pub qemu: Option<PathBuf>,
+    /// What boot tests run on.
+    pub host: Host,
     /// When to stop.
     pub over: Option<Instant>,
 }
@@ -35,7 +35,7 @@ pub fn all(mutants: Vec<Mutant>, setting: &Setting, show: &mut dyn FnMut(&Trial)
     let started = Instant::now();
     // Who goes on working in the checkout meanwhile disturbs nothing.
     let original = Tree::copy(place::root(), &trial::home().join("original"))?;
-    let new_site = |number| Site::new(number, &original, setting.qemu.clone());
+    let new_site = |number| Site::new(number, &original, setting.host.clone());
     let site = new_site(0)?;
     let baseline = Baseline::default();
     let planned = mutants.len();
@@ -54,6 +54,8 @@ pub fn all(mutants: Vec<Mutant>, setting: &Setting, show: &mut dyn FnMut(&Trial)
     };
     let work = Work { baseline, over: setting.over, bar: bar.clone() };
     work.spread(&sites, other, &mut note)?;
+    // By one kernel for all of them.
+    work.baseline.prepare(&sites[0], &quiet, &bar)?;
     work.spread(&sites[..1], quiet, &mut note)?;
     bar.finish_and_clear();
     tally.took = started.elapsed();

@@ -13,9 +13,9 @@ use super::check::Check;
 use super::libtest;
 use super::mutant::Mutant;
 use super::tree::Tree;
-use crate::place;
 use crate::process::{Finish, Group};
-use crate::test::boot;
+use crate::test::boot::{self, Host};
+use crate::{image, place};
 
 /// What a check said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,15 +63,15 @@ pub struct Site {
     tree: Tree,
     targets: Targets,
     log: PathBuf,
-    qemu: Option<PathBuf>,
+    host: Host,
 }
 
 impl Site {
     /// The place of a number, in the build directory, with a copy of what `original` holds.
-    pub fn new(number: usize, original: &Tree, qemu: Option<PathBuf>) -> Result<Self> {
+    pub fn new(number: usize, original: &Tree, host: Host) -> Result<Self> {
         let home = home().join(number.to_string());
         let tree = Tree::copy(original.root(), &home.join("tree"))?;
-        Ok(Self { tree, targets: Targets::new(&home, number == 0), log: home.join("log"), qemu })
+        Ok(Self { tree, targets: Targets::new(&home, number == 0), log: home.join("log"), host })
     }
 
     /// Tries one fault and takes it out again.
@@ -164,8 +164,8 @@ impl Site {
     }
 
     fn boot(&self, kernel: &Path, case: &str) -> Result<Verdict> {
-        let file = place::root().join("scripts/expected").join(case).with_extension("txt");
-        Ok(match boot::verdict(&file, kernel, self.qemu.as_deref(), &self.log)? {
+        let kernel = image::bootable(kernel, "tacet")?;
+        Ok(match boot::verdict(case, &kernel, &self.host, &self.log)? {
             _ if crate::interrupt::asked() => Verdict::Interrupted,
             Ok(()) => Verdict::Passed(1),
             Err(why) => Verdict::Failed(why),

@@ -25,21 +25,62 @@ const LAST_LINES: usize = 12;
 /// With this no run in which a timer ended a slice comes out the same.
 const OTHER_SLICE: &str = "sched.hysteresis=50ms";
 
+/// What the user names of the host.
+#[derive(Debug, Clone, Default)]
+pub struct Host {
+    /// QEMU, when not the first on the path.
+    pub qemu: Option<PathBuf>,
+    /// The directory of Limine's files.
+    pub limine: Option<PathBuf>,
+}
+
+impl Host {
+    /// The boot test of a file, to be run here.
+    fn case(&self, file: &Path) -> Result<Case> {
+        let text =
+            fs::read_to_string(file).with_context(|| format!("no boot test {}", place::shown(file)))?;
+        let mut case =
+            Case::parse(&text).with_context(|| format!("{} is no boot test", place::shown(file)))?;
+        case.run.set_limine(self.limine.clone());
+        case.run.machine.qemu.clone_from(&self.qemu);
+        Ok(case)
+    }
+
+    /// Why `case` can't be run here, if it can't.
+    fn lacks(&self, case: &Case) -> Result<Option<String>> {
+        let qemu = Qemu::find(self.qemu.as_deref())?;
+        Ok(case.needs.iter().find_map(|need| need.lacks(&qemu, self.limine.is_some())))
+    }
+
+    /// Why the boot test of that name can't be run here, if it can't.
+    ///
+    /// # Errors
+    /// There is none of that name, or no QEMU.
+    pub fn lacks_for(&self, name: &str) -> Result<Option<String>> {
+        self.lacks(&self.case(&file(name))?)
+    }
+}
+
 /// What all boot tests share.
 struct Bench {
-    qemu: Option<PathBuf>,
-    limine: Option<PathBuf>,
+    host: Host,
     kernel: OnceCell<PathBuf>,
     recording_kernel: OnceCell<PathBuf>,
 }
 
 /// One step a file, in the order of their names.
-pub fn steps(qemu: Option<PathBuf>, limine: Option<PathBuf>) -> Result<Vec<Step>> {
-    let bench = Rc::new(Bench { qemu, limine, kernel: OnceCell::new(), recording_kernel: OnceCell::new() });
+pub fn steps(host: Host) -> Result<Vec<Step>> {
+    let bench = Rc::new(Bench { host, kernel: OnceCell::new(), recording_kernel: OnceCell::new() });
     Ok(files()?.into_iter().map(|file| step(&bench, file)).collect())
 }
 
-fn files() -> Result<Vec<PathBuf>> {
+/// The file of a boot test.
+fn file(name: &str) -> PathBuf {
+    place::root().join("scripts/expected").join(name).with_extension("txt")
+}
+
+/// Their files, in the order of their names.
+pub fn files() -> Result<Vec<PathBuf>> {
     let directory = place::root().join("scripts/expected");
     let entries = fs::read_dir(&directory).with_context(|| format!("cannot list {}", directory.display()))?;
     let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
@@ -59,45 +100,62 @@ fn step(bench: &Rc<Bench>, file: PathBuf) -> Step {
 
 impl Bench {
     fn run(&self, name: &str, file: &Path) -> Result<Report> {
-        let mut case = Case::parse(&fs::read_to_string(file)?)
-            .with_context(|| format!("{} is no boot test", place::shown(file)))?;
-        case.run.set_limine(self.limine.clone());
-        case.run.machine.qemu.clone_from(&self.qemu);
-        let qemu = Qemu::find(self.qemu.as_deref())?;
-        if let Some(why) = case.needs.iter().find_map(|need| need.lacks(&qemu, self.limine.is_some())) {
+        let case = self.host.case(file)?;
+        if let Some(why) = self.host.lacks(&case)? {
             return Ok(Report::skipped(why));
         }
-        self.judge(&case, &Emulator::find(&case.run.machine)?, &host::log_file(name)?)
-    }
-
-    fn judge(&self, case: &Case, emulator: &Emulator, log: &Path) -> Result<Report> {
-        let boot = |log: &Path| case.run.boot(emulator, self.kernel(&case.run)?, log, &mut |_| ());
-        let first = boot(log)?;
-        if let Err(why) = check(case, &first) {
-            return Ok(Report::failed(describe(&why, &first, log)));
-        }
-        if let Some(least) = case.replays {
-            return replay(&case.run.tape(log).context("`--record` names a tape")?, least);
-        }
-        let Some(limit) = case.repeats else { return Ok(Report::passed()) };
-        let second = boot(&log.with_extension("again.log"))?;
-        let drift = compare::drift(&first.transcript.records, &second.transcript.records, limit);
-        Ok(if drift.is_empty() { Report::passed() } else { Report::failed(drift.join("\n")) })
+        judge(&case, self.kernel(&case.run)?, &host::log_file(name)?)
     }
 
     /// Built by the first test that needs it.
     fn kernel(&self, run: &Run) -> Result<&Path> {
-        let (kernel, flavour) = if run.records() {
-            (&self.recording_kernel, Flavour::Recording)
-        } else {
-            (&self.kernel, Flavour::Release)
-        };
+        let flavour = flavour_of(run);
+        let kernel = if flavour == Flavour::Recording { &self.recording_kernel } else { &self.kernel };
         if let Some(kernel) = kernel.get() {
             return Ok(kernel);
         }
         let built = image::build(flavour)?;
         Ok(kernel.get_or_init(|| built))
     }
+}
+
+fn flavour_of(run: &Run) -> Flavour {
+    if run.records() { Flavour::Recording } else { Flavour::Release }
+}
+
+/// The image that the boot test of that name boots.
+///
+/// # Errors
+/// There is none of that name.
+pub fn flavour(name: &str) -> Result<Flavour> {
+    Ok(flavour_of(&Host::default().case(&file(name))?.run))
+}
+
+/// Boots `kernel` as the boot test of that name says, and judges it: `Err` with the reason if it fails.
+///
+/// # Errors
+/// There is none of that name, or QEMU can't be started.
+pub fn verdict(name: &str, kernel: &Path, host: &Host, log: &Path) -> Result<Result<(), String>> {
+    let report = judge(&host.case(&file(name))?, kernel, log)?;
+    // A line that was expected is named by the second.
+    let why = report.said.lines().take(2).map(str::trim).collect::<Vec<_>>().join(" ");
+    Ok(if report.tally.failed == 0 { Ok(()) } else { Err(why) })
+}
+
+fn judge(case: &Case, kernel: &Path, log: &Path) -> Result<Report> {
+    let emulator = Emulator::find(&case.run.machine)?;
+    let boot = |log: &Path| case.run.boot(&emulator, kernel, log, &mut |_| ());
+    let first = boot(log)?;
+    if let Err(why) = check(case, &first) {
+        return Ok(Report::failed(describe(&why, &first, log)));
+    }
+    if let Some(least) = case.replays {
+        return replay(&case.run.tape(log).context("`--record` names a tape")?, least);
+    }
+    let Some(limit) = case.repeats else { return Ok(Report::passed()) };
+    let second = boot(&log.with_extension("again.log"))?;
+    let drift = compare::drift(&first.transcript.records, &second.transcript.records, limit);
+    Ok(if drift.is_empty() { Report::passed() } else { Report::failed(drift.join("\n")) })
 }
 
 /// Plays `tape` back: every decision must be the same, and with another slice some must not be.
@@ -110,25 +168,14 @@ fn replay(tape: &Path, least: u64) -> Result<Report> {
     };
     let same = play(&["--at-least", &least.to_string()])?;
     if !same.status.success() {
-        return Ok(Report::failed(String::from_utf8_lossy(&[same.stdout, same.stderr].concat())));
+        let said = [same.stdout, same.stderr].concat();
+        return Ok(Report::failed(format!("a replay isn't the same\n{}", String::from_utf8_lossy(&said))));
     }
     let other = play(&[OTHER_SLICE])?;
     if other.status.code() != Some(1) {
         return Ok(Report::failed(format!("a replay with {OTHER_SLICE} finds no difference")));
     }
     Ok(Report::passed())
-}
-
-/// Boots `kernel` as a test file says, and judges it: `Err` with the reason if it fails.
-///
-/// # Errors
-/// The file is no boot test, or QEMU can't be started.
-pub fn verdict(file: &Path, kernel: &Path, qemu: Option<&Path>, log: &Path) -> Result<Result<(), String>> {
-    let text = fs::read_to_string(file).with_context(|| format!("no boot test {}", place::shown(file)))?;
-    let mut case = Case::parse(&text).with_context(|| format!("{} is no boot test", place::shown(file)))?;
-    case.run.machine.qemu = qemu.map(Path::to_owned);
-    let report = case.run.boot(&Emulator::find(&case.run.machine)?, kernel, log, &mut |_| ())?;
-    Ok(check(&case, &report))
 }
 
 fn check(case: &Case, report: &guest::Report) -> Result<(), String> {

@@ -70,7 +70,7 @@ impl Test {
     fn steps(&self) -> Result<Vec<Step>> {
         let mut steps = host::steps();
         steps.extend(sim::steps()?);
-        steps.extend(boot::steps(self.qemu.clone(), self.limine.clone())?);
+        steps.extend(boot::steps(boot::Host { qemu: self.qemu.clone(), limine: self.limine.clone() })?);
         let wanted = |step: &Step| self.words.iter().any(|word| step.name.contains(word.as_str()));
         steps.retain(|step| self.words.is_empty() || wanted(step));
         Ok(steps)
