@@ -26,8 +26,10 @@ use crew::{Crew, Member, Total};
 
 /// A round's length.
 const ROUND_NS: core::ops::Range<u64> = 50_000_000..800_000_000;
-/// The length of one round in eight, after which every thread must have got somewhere.
+/// The length of one round in eight, which goes on until every thread has got somewhere.
 const LONG_NS: u64 = 4_000_000_000;
+/// How long that may take. Much longer than on a host with nothing else to do: one that has may give a CPU a tenth of the time.
+const PATIENCE_NS: u64 = 30_000_000_000;
 /// Crews of a round.
 const CREWS: core::ops::Range<u64> = 1..6;
 /// Between two lines that say how far it is.
@@ -48,6 +50,8 @@ pub struct Done {
     pub steps: u64,
     /// Changes of weight, class or affinity.
     pub changes: u64,
+    /// The longest round, after which every thread had got somewhere.
+    pub longest_ns: u64,
 }
 
 /// Runs rounds until `ns` have passed, from a normal thread that is not pinned. True if all went well.
@@ -59,8 +63,11 @@ pub fn run<O: Os>(seed: u64, ns: u64, out: &mut dyn Write) -> bool {
     let first = round::<O>(&mut random, &mut done);
     let (start, found) = (O::now(), settled::<O>(None));
     let result = first.and_then(|()| rounds::<O>(&mut random, &mut done, start + ns, found, out));
-    let Done { rounds, threads, steps, changes } = done;
-    let text = format!("{rounds} rounds, {threads} threads, {steps} steps, {changes} changes");
+    let Done { rounds, threads, steps, changes, longest_ns } = done;
+    let longest = Time(longest_ns);
+    let text = format!(
+        "{rounds} rounds, the longest {longest}, {threads} threads, {steps} steps, {changes} changes"
+    );
     let (pass, why) = match result {
         Ok(()) => (true, text),
         Err(why) => (false, format!("round {rounds}: {why}; after {text}; seed {seed}")),
@@ -136,14 +143,7 @@ fn round<O: Os>(random: &mut Random, done: &mut Done) -> Result<(), String> {
         (Arc::new(AtomicBool::new(false)), if long { LONG_NS } else { random.within(ROUND_NS) });
     let crews = (0..random.within(CREWS)).map(|_| crew::any::<O>(random, &stop));
     let crews: Vec<Crew<O>> = crews.collect::<Result<_, SpawnError>>().map_err(|error| format!("{error}"))?;
-    while O::now().saturating_sub(before) < length {
-        let crew = random.pick(&crews);
-        let member = random.pick(&crew.members);
-        shake::<O>(random, member);
-        done.changes += 1;
-        O::sleep(random.within(200_000..20_000_000));
-    }
-    let starved = crews.iter().find_map(Crew::starved).filter(|_| long);
+    let starved = shake_all(random, done, &crews, length..if long { PATIENCE_NS } else { length });
     // Relaxed: threads look at nothing else by it.
     stop.store(true, Ordering::Relaxed);
     let mut accounted = 0;
@@ -155,7 +155,7 @@ fn round<O: Os>(random: &mut Random, done: &mut Done) -> Result<(), String> {
     }
     done.rounds += 1;
     if let Some(name) = starved {
-        return Err(format!("a {name} got nowhere in {}", Time(LONG_NS)));
+        return Err(format!("a {name} got nowhere in {}", Time(PATIENCE_NS)));
     }
     accounted += O::usage(&O::current()).cpu_ns - own;
     check_time::<O>(accounted + (idle_ns::<O>() - idle), O::now().saturating_sub(before))
@@ -175,6 +175,28 @@ fn check_time<O: Os>(accounted: u64, elapsed: u64) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{} of CPU time accounted, where there were {}", Time(accounted), Time(there_was)))
+}
+
+/// Changes threads at random for the time that `length` begins with, and on until each has got somewhere. Gives the name
+/// of one that hasn't when all of `length` is over; if that's more than its beginning.
+fn shake_all<O: Os>(
+    random: &mut Random,
+    done: &mut Done,
+    crews: &[Crew<O>],
+    length: core::ops::Range<u64>,
+) -> Option<&'static str> {
+    let before = O::now();
+    let elapsed = || O::now().saturating_sub(before);
+    let behind = || crews.iter().find_map(Crew::starved);
+    while elapsed() < length.start || (elapsed() < length.end && behind().is_some()) {
+        let crew = random.pick(crews);
+        let member = random.pick(&crew.members);
+        shake::<O>(random, member);
+        done.changes += 1;
+        O::sleep(random.within(200_000..20_000_000));
+    }
+    done.longest_ns = done.longest_ns.max(elapsed());
+    behind().filter(|_| !length.is_empty())
 }
 
 /// Changes something about a thread that runs.
@@ -217,6 +239,24 @@ mod tests {
             let result = crew.join().unwrap();
             assert!(result.steps > 0, "crew {kind}");
         }
+    }
+
+    #[test]
+    fn who_takes_long_is_waited_for_and_named_if_that_is_in_vain() {
+        const MS: u64 = 1_000_000;
+        let shaken = |length| {
+            let stop = Arc::new(AtomicBool::new(false));
+            let crews = [crew::sluggish::<Host<2>>(40 * MS, &stop).unwrap()];
+            let mut done = Done::default();
+            let starved = shake_all(&mut Random::new(1), &mut done, &crews, length);
+            stop.store(true, Ordering::Relaxed);
+            assert!(crews.into_iter().all(|crew| crew.join().is_ok()));
+            (starved, done.longest_ns)
+        };
+        let (starved, longest_ns) = shaken(MS..60_000 * MS);
+        assert!(starved.is_none() && longest_ns >= 40 * MS, "{longest_ns}");
+        assert_eq!(shaken(MS..2 * MS).0, Some("sluggard"));
+        assert_eq!(shaken(MS..MS).0, None);
     }
 
     #[test]

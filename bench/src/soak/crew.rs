@@ -153,6 +153,17 @@ pub fn make<O: Os>(kind: u64, random: &mut Random, stop: &Arc<AtomicBool>) -> Re
     }
 }
 
+/// One thread that takes so long for its first step.
+#[cfg(test)]
+pub fn sluggish<O: Os>(ns: u64, stop: &Arc<AtomicBool>) -> Result<Crew<O>, SpawnError> {
+    let mut crew = Crew::new("sluggard", stop);
+    crew.add(move |pace| {
+        O::sleep(ns);
+        pace.go_on();
+    })?;
+    Ok(crew)
+}
+
 /// A step that says whether it came out right, or is one that can't go wrong.
 trait Step: Send + 'static {
     fn take(&mut self) -> bool;
