@@ -142,12 +142,9 @@ pub mod plant {
         send(u64::from(ASSERT | TO_ITSELF | u32::from(vector::APIC_ERROR)));
     }
 
-    /// How many of those CPU `index` took.
-    pub fn taken_spurious(index: u32) -> u64 {
-        [vector::SPURIOUS, vector::UNASSIGNED, OTHER]
-            .map(|vector| crate::interrupts::count(index, vector))
-            .iter()
-            .sum()
+    /// How many of those CPU `index` took, of each kind.
+    pub fn taken_spurious(index: u32) -> [u64; 3] {
+        [vector::SPURIOUS, vector::UNASSIGNED, OTHER].map(|vector| crate::interrupts::count(index, vector))
     }
 }
 

@@ -19,27 +19,27 @@ static SENT: AtomicU64 = AtomicU64::new(0);
 /// Between three of them and the next: thousands a second.
 const PAUSE: Nanos = Nanos(200_000);
 
-/// The CPU that all this is done to.
+/// The CPU that all of this is done to, but for [`bombard`].
 fn last_cpu() -> u32 {
     Local::here().shared.cpus() as u32 - 1
 }
 
-/// Sends the last CPU interrupts for as long as the run lasts.
+/// Has the last CPU send the first one, where the row `vectors` computes, interrupts for as long as the run lasts.
 pub fn bombard() {
-    let made = Builder::new("bombardier").pinned(CpuId(0)).spawn(|| {
+    let made = Builder::new("bombardier").pinned(CpuId(last_cpu())).spawn(|| {
         loop {
-            SENT.fetch_add(send_spurious(last_cpu()), Ordering::Relaxed);
+            SENT.fetch_add(send_spurious(0), Ordering::Relaxed);
             sleep(PAUSE);
         }
     });
     drop(made.expect("there is room for a thread"));
 }
 
-/// Says how many came, and at what rate.
+/// Says that they came, of each kind: one that isn't ended holds off those after it.
 pub fn count() {
-    let (sent, taken) = (SENT.load(Ordering::Relaxed), taken_spurious(last_cpu()));
-    let enough = taken > 1_000 && taken <= sent + 3;
-    assert!(enough, "{sent} interrupts that nobody expects were sent, and {taken} taken");
+    let (sent, taken) = (SENT.load(Ordering::Relaxed), taken_spurious(0));
+    let enough = taken.iter().all(|of_a_kind| *of_a_kind > 300) && taken.iter().sum::<u64>() <= sent + 3;
+    assert!(enough, "{sent} interrupts that nobody expects were sent, of three kinds, and {taken:?} taken");
     println!("planted    interrupts that nobody expects: thousands sent, survived and counted");
 }
 
