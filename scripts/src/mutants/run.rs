@@ -55,9 +55,12 @@ pub fn all(mutants: Vec<Mutant>, setting: &Setting, show: &mut dyn FnMut(&Trial)
     let work = Work { baseline, over: setting.over, bar: bar.clone() };
     work.spread(&sites, other, &mut note)?;
     // By one kernel for all of them.
+    let begun = Instant::now();
     work.baseline.prepare(&sites[0], &quiet, &bar)?;
+    let booting = begun.elapsed();
     work.spread(&sites[..1], quiet, &mut note)?;
     bar.finish_and_clear();
+    tally.baseline += booting;
     tally.took = started.elapsed();
     Ok(tally)
 }
