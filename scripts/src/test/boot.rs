@@ -21,6 +21,7 @@ use crate::{compare, place};
 
 /// How many of the guest's last lines a failure shows.
 const LAST_LINES: usize = 12;
+const LAST_LINES_FOLLOW: &str = "the last lines:";
 
 /// With this no run in which a timer ended a slice comes out the same.
 const OTHER_SLICE: &str = "sched.hysteresis=50ms";
@@ -137,8 +138,9 @@ pub fn flavour(name: &str) -> Result<Flavour> {
 /// There is none of that name, or QEMU can't be started.
 pub fn verdict(name: &str, kernel: &Path, host: &Host, log: &Path) -> Result<Result<(), String>> {
     let report = judge(&host.case(&file(name))?, kernel, log)?;
-    // A line that was expected is named by the second.
-    let why = report.said.lines().take(2).map(str::trim).collect::<Vec<_>>().join(" ");
+    // What was expected, or which row failed, is in the second line.
+    let reasons = report.said.lines().take_while(|line| *line != LAST_LINES_FOLLOW).take(2);
+    let why = reasons.map(str::trim).collect::<Vec<_>>().join(" ");
     Ok(if report.tally.failed == 0 { Ok(()) } else { Err(why) })
 }
 
@@ -189,7 +191,7 @@ fn check(case: &Case, report: &guest::Report) -> Result<(), String> {
 fn describe(why: &str, report: &guest::Report, log: &Path) -> String {
     let lines = match report.transcript.last_lines(LAST_LINES)[..] {
         [] => "it printed nothing".to_owned(),
-        ref lines => format!("the last lines:\n  {}", lines.join("\n  ")),
+        ref lines => format!("{LAST_LINES_FOLLOW}\n  {}", lines.join("\n  ")),
     };
     let verdicts: Vec<String> = report
         .transcript
