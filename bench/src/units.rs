@@ -11,8 +11,9 @@ impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, scale) = match self.0 {
             0..1_000 => return write!(f, "{} ns", self.0),
-            1_000..1_000_000 => ("µs", 1e3),
-            1_000_000..1_000_000_000 => ("ms", 1e6),
+            // What would be rounded to a thousand is one of the next.
+            1_000..999_500 => ("µs", 1e3),
+            999_500..999_500_000 => ("ms", 1e6),
             _ => ("s", 1e9),
         };
         let value = self.0 as f64 / scale;
@@ -64,9 +65,11 @@ mod tests {
 
     #[test]
     fn times_choose_their_unit() {
-        let shown = [0, 999, 1_000, 12_345, 999_999, 4_500_000, 200_000_000, 2_000_000_000]
-            .map(|ns| Time(ns).to_string());
-        assert_eq!(shown, ["0 ns", "999 ns", "1.00 µs", "12.3 µs", "1000 µs", "4.50 ms", "200 ms", "2.00 s"]);
+        let shown =
+            [0, 999, 1_000, 12_345, 4_500_000, 200_000_000, 2_000_000_000].map(|ns| Time(ns).to_string());
+        assert_eq!(shown, ["0 ns", "999 ns", "1.00 µs", "12.3 µs", "4.50 ms", "200 ms", "2.00 s"]);
+        let rounded = [999_499, 999_500, 999_499_999, 999_500_000].map(|ns| Time(ns).to_string());
+        assert_eq!(rounded, ["999 µs", "1.00 ms", "999 ms", "1.00 s"]);
     }
 
     #[test]
