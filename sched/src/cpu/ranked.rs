@@ -76,7 +76,8 @@ impl Cpu<'_> {
         }
     }
 
-    fn part_with(&mut self, leaving: Leaving) -> bool {
+    /// The running task leaves, whatever its class. Never stays.
+    pub(super) fn part_with(&mut self, leaving: Leaving) -> bool {
         if !self.running.is_ranked() {
             self.policy.depart(self.running);
         }

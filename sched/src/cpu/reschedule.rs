@@ -125,10 +125,14 @@ impl Cpu<'_> {
         match self.admission(self.running) {
             Admission::Refused => {
                 self.count_preemption();
-                self.leave(Leaving::Moving)
+                // It may be of another class by now; then the policy has been told that it left.
+                self.part_with(Leaving::Moving);
+                self.pop().unwrap_or(self.id.0)
             }
             Admission::Ranked => {
                 self.make_ranked(now);
+                // It doesn't block: it has just found a permit, and used it up.
+                let reason = if reason == Reason::Block { Reason::Preempt } else { reason };
                 self.choose_by_rank(now, reason)
             }
             Admission::Fair if reason == Reason::Yield => self.give_way(now),

@@ -1,6 +1,7 @@
 //! What a decision counts, publishes and arms, and whom a yield is for.
 
 use super::*;
+use crate::policy::PolicyKind;
 
 /// Catches: a preemption or a yield that's counted by the CPU or the task alone, or not at all.
 #[test]
@@ -90,4 +91,36 @@ fn a_wakeup_is_what_a_task_runs_for_otherwise() {
     assert_eq!(wakeups(), woken, "it waits");
     let _ = run(&mut cpu, now + 3, Reason::Yield);
     assert_eq!((cpu.current(), wakeups()), (sleeper, woken), "it runs");
+}
+
+/// Catches: a permit that's looked for twice where the terms changed, so that the wake that left it is lost.
+#[test]
+fn a_wake_is_not_lost_on_a_task_that_is_given_another_class() {
+    let shared = Shared::new(2, 8, Config::default());
+    let [mut here, mut there] = two_cpus(&shared);
+    let task = start(&mut here, 1, Affinity::one(CpuId(0)))[0];
+    let _ = there.set_class(task, super::ranked::fifo(1), Nanos(1));
+    assert_eq!(there.wake_at_once(task, Nanos(1)), WakeOutcome::Already);
+    let (decision, _) = run(&mut here, 2, Reason::Block);
+    assert_eq!((decision.next, here.current()), (Next::Stay, task));
+    let _ = run(&mut here, 3, Reason::Block);
+    assert!(shared.task(task.index()).is_blocked(), "there was one wake");
+}
+
+/// Catches: a task that the policy is told of twice that it left, once as another class's and once as another CPU's.
+#[test]
+fn a_task_that_is_given_another_class_and_sent_away_leaves_once() {
+    for policy in PolicyKind::ALL {
+        let shared = Shared::new(2, 8, Config { policy, ..Config::default() });
+        let [mut here, mut there] = two_cpus(&shared);
+        let task = start(&mut here, 2, Affinity::one(CpuId(0)))[0];
+        assert_eq!(here.current(), task);
+        let _ = there.set_class(task, super::ranked::fifo(1), Nanos(1));
+        let _ = there.set_affinity(task, Affinity::one(CpuId(1)), Nanos(1));
+        let _ = run(&mut here, MS, Reason::Preempt);
+        let _ = run(&mut there, MS, Reason::Preempt);
+        assert_eq!((here.is_idle(), there.current()), (false, task), "{policy:?}");
+        let other = here.current();
+        assert_eq!(shared.task(other.index()).virtual_time.get(), here.frame(), "{policy:?}: it's alone");
+    }
 }
