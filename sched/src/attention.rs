@@ -76,6 +76,12 @@ impl Attention {
 }
 
 impl Notice {
+    /// Whether the CPU has something to do before it looks at what came unannounced.
+    #[inline]
+    pub fn bides(self) -> bool {
+        matches!(self, Self::Ranked { bides: true, .. })
+    }
+
     /// The rank of what the CPU runs.
     pub fn rank(self) -> Rank {
         match self {

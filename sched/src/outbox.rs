@@ -40,10 +40,12 @@ impl<'a> Outbox<'a> {
     /// Posts a task that the caller owns, and returns what the other CPU says of its attention since.
     ///
     /// While it has yet to take an earlier post, it's about to look, as if it polled: either it said so then, or it
-    /// was kicked. So of a storm of wakeups one is announced.
+    /// was kicked. So of a storm of wakeups one is announced. Unless it bides: then it may know nothing of the earlier one.
     #[inline]
     pub fn post(&self, task: &Task, slot: u32) -> Notice {
-        if !self.inbox.push(task, slot) {
+        // Relaxed will do for the look: it can't be older than what the earlier post read. If the other CPU no longer
+        // bides, it takes this post along with the earlier one, which it hasn't taken since.
+        if !self.inbox.push(task, slot) && !self.attention.peek().bides() {
             return Notice::Polling;
         }
         // After the push: whoever takes the bit finds the task.

@@ -227,7 +227,7 @@ impl Cpu<'_> {
         let notice = self.outboxes[target.index()].post(task, slot);
         if let Notice::Ranked { rank, bides } = notice
             && bides
-            && is_patient(task, rank)
+            && is_patient(task, target, rank)
         {
             self.mailbox.stats.kicks_outranked.add(1);
             self.mailbox.stats.kicks_saved.add(1);
@@ -254,9 +254,9 @@ impl Cpu<'_> {
 }
 
 /// Whether a task that was posted where one of `rank` runs may wait until that CPU looks by itself: it wouldn't run
-/// before, nor can another CPU be looking for it.
-fn is_patient(task: &Task, rank: Rank) -> bool {
-    task.rank() < rank && !task.is_movable()
+/// before, nor can another CPU be looking for it. By terms that haven't changed; if they do, news of it goes to that CPU.
+fn is_patient(task: &Task, target: CpuId, rank: Rank) -> bool {
+    task.rank() < rank && !task.is_movable() && !task.terms.are_changed() && task.cpu() == target
 }
 
 #[cfg(all(test, not(loom)))]

@@ -110,10 +110,69 @@ fn who_is_posted_waits_unnoticed_only_where_it_would_wait_anyway() {
     let rank = Class::Fifo(Priority::LOWEST).rank();
     let task = |slot, class, affinity| {
         shared.create(slot, Spec { class, affinity, ..Spec::default() }, CpuId(0));
-        is_patient(shared.task(slot), rank)
+        is_patient(shared.task(slot), CpuId(0), rank)
     };
     let here = Affinity::one(CpuId(0));
     assert!(task(3, Class::Fair, here));
+    assert!(!is_patient(shared.task(3), CpuId(1), rank), "news of it would go elsewhere");
     assert!(!task(4, Class::Fair, Affinity::ANY), "an idle CPU may look for it");
     assert!(!task(5, Class::Fifo(Priority::LOWEST), here), "it may be its turn");
+}
+
+/// CPU 0 runs a real-time task beside which fair ones wait, so that it needn't be told of more.
+fn busy_with(here: &mut Cpu<'_>, number: u8) {
+    for (slot, class) in [(8, Class::Fair), (9, Class::Fifo(Priority::new(number).unwrap()))] {
+        let spec = Spec { class, affinity: Affinity::one(CpuId(0)), ..Spec::default() };
+        let task = here.shared().create(slot, spec, CpuId(0));
+        let _ = here.start(task, Nanos(0));
+    }
+    let _ = run(here, 20, Reason::Preempt);
+}
+
+/// Catches: a post that is taken for announced because an earlier one is there, which was not.
+#[test]
+fn an_urgent_post_is_announced_though_one_that_waits_unnoticed_came_before() {
+    let shared = Shared::new(2, 10, Config::default());
+    let [mut here, mut there] = two_cpus(&shared);
+    busy_with(&mut here, 50);
+    let mut post = |slot, class| {
+        let spec = Spec { class, affinity: Affinity::one(CpuId(0)), ..Spec::default() };
+        let task = shared.create(slot, spec, CpuId(0));
+        (task, there.start(task, Nanos(30)))
+    };
+    assert_eq!(post(3, Class::Fair).1, WakeOutcome::Noticed);
+    assert_eq!(post(4, Class::Fair).1, WakeOutcome::Noticed);
+    let (urgent, outcome) = post(5, Class::Fifo(Priority::HIGHEST));
+    assert_eq!(outcome, WakeOutcome::Kick(CpuId(0)));
+    let _ = run(&mut here, 40, Reason::Preempt);
+    assert_eq!(here.current(), urgent);
+}
+
+/// Catches: a task that is judged by terms it no longer has, or that news of other terms wouldn't find.
+#[test]
+fn a_post_is_announced_if_the_terms_may_be_others_by_now() {
+    type Change = fn(&mut Cpu<'_>, TaskId) -> WakeOutcome;
+    let here_only = Affinity::one(CpuId(0));
+    let changes: [(Change, WakeOutcome); 3] = [
+        (|_, _| WakeOutcome::Gone, WakeOutcome::Noticed),
+        (
+            |there, task| there.set_class(task, Class::Fifo(Priority::HIGHEST), Nanos(30)),
+            WakeOutcome::Kick(CpuId(0)),
+        ),
+        (
+            |there, task| there.set_affinity(task, Affinity::one(CpuId(1)), Nanos(30)),
+            WakeOutcome::Kick(CpuId(0)),
+        ),
+    ];
+    for (change, outcome) in changes {
+        let shared = Shared::new(2, 10, Config::default());
+        let [mut here, mut there] = two_cpus(&shared);
+        let sleeper = start(&mut here, 1, here_only)[0];
+        let _ = run(&mut here, 10, Reason::Block);
+        busy_with(&mut here, 50);
+        let _ = change(&mut there, sleeper);
+        // News of it is in vain: it sleeps.
+        let _ = run(&mut here, 35, Reason::Preempt);
+        assert_eq!(there.wake_at_once(sleeper, Nanos(40)), outcome);
+    }
 }
