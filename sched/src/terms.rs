@@ -153,17 +153,25 @@ impl Terms {
             *ranks.iter_mut().find(|lent| **lent == before.0)? = rank.0;
             Some(u64::from_le_bytes(ranks))
         };
-        let own = self.coming_rank();
-        self.lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, replace).map_err(|_| Full)?;
+        let found =
+            self.lent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, replace).map_err(|_| Full)?;
         // Release pairs with the Acquire in `take_wanted`: who sees the mark sees what is lent.
         self.affinity.fetch_or(CHANGED, Ordering::Release);
-        Ok(own != self.coming_rank())
+        // What this changed, whatever others lend meanwhile: they tell of theirs.
+        let wanted = self.wanted_rank();
+        let left = replace(found).map_or(Rank::IDLE, highest);
+        Ok(wanted.max(highest(found)) != wanted.max(left))
+    }
+
+    #[inline]
+    fn wanted_rank(&self) -> Rank {
+        Class::rank_of_word(self.wanted_class.load(Ordering::Relaxed) as u32)
     }
 
     /// The task's rank by all that is wished for and lent, taken over or not.
     #[inline]
     pub fn coming_rank(&self) -> Rank {
-        let wanted = Class::rank_of_word(self.wanted_class.load(Ordering::Relaxed) as u32);
+        let wanted = self.wanted_rank();
         match self.lent.load(Ordering::Relaxed) {
             0 => wanted,
             lent => wanted.max(highest(lent)),

@@ -173,3 +173,44 @@ fn a_rank_that_is_lent_is_taken_over() {
         assert_eq!(task.rank(), HIGH.rank());
     });
 }
+
+/// Who lent its rank gives up while the holder unlocks, and nobody else waits.
+///
+/// Catches: `give_up` that lets the holder go before it takes back what it lent (race).
+#[test]
+fn the_only_one_that_waits_takes_its_rank_back() {
+    explore(2, || {
+        let session = three();
+        let me = session.enter(1);
+        session.shared.inner.lock(me);
+        let sleeper = session.crowd.id(3);
+        let waiter = session.spawn(3, |me, locks: &Locks| {
+            if locks.inner.lock_until(me, SOON) {
+                locks.inner.unlock(me);
+            }
+        });
+        await_rank(me);
+        me.expire(sleeper);
+        session.shared.inner.unlock(me);
+        waiter.join().unwrap();
+        nobody_keeps_a_rank(&session);
+    });
+}
+
+/// One returns what it was lent while another one lends as much.
+///
+/// Catches: `lend` that compares what others changed meanwhile, too: that the rank falls is told, that it rises again isn't.
+#[test]
+fn a_rank_that_falls_and_rises_is_told_twice_or_never() {
+    explore(2, || {
+        let task = std::sync::Arc::new(Task::new());
+        assert_eq!(task.terms.lend(Rank::IDLE, HIGH.rank()), Ok(true));
+        let lender = {
+            let task = std::sync::Arc::clone(&task);
+            threads::spawn(move || task.terms.lend(Rank::IDLE, HIGH.rank()))
+        };
+        let returned = task.terms.lend(HIGH.rank(), Rank::IDLE);
+        assert_eq!(lender.join().unwrap(), returned);
+        assert_eq!(task.terms.coming_rank(), HIGH.rank());
+    });
+}

@@ -188,13 +188,15 @@ impl Mutex {
             // It may have been this one.
             self.first.store(first::SLEEPS, Ordering::Relaxed);
         }
-        let free = is_free(self.word.load(Ordering::Relaxed));
-        if waiting.is_empty() {
-            self.word.fetch_and(!QUEUED, Ordering::Relaxed);
-        } else if free {
+        if !waiting.is_empty() && is_free(self.word.load(Ordering::Relaxed)) {
             return Followup { wake: self.offer(waiting), reconsider: None };
         }
-        self.lend(waiting)
+        // Before the word may change: the holder still has what it was lent.
+        let followup = self.lend(waiting);
+        if waiting.is_empty() {
+            self.word.fetch_and(!QUEUED, Ordering::Relaxed);
+        }
+        followup
     }
 
     /// Gives the lock back, for the first thread that waits for it. Only the holder calls this.
