@@ -165,8 +165,9 @@ impl Cpu<'_> {
         }
         let frame = self.frame();
         if was_ranked {
-            // It's neither owed anything nor in debt.
+            // It's neither owed anything nor in debt, and the policy has yet to note anything of it.
             displace(task, frame);
+            task.own.iter().for_each(|word| word.set(0));
         } else if task.weight() != before {
             self.policy.reweigh(task, before, frame, runs);
             self.load_changed = true;
@@ -196,6 +197,7 @@ mod tests {
     use crate::class::{Priority, Rank};
     use crate::cpu::tests::two_cpus;
     use crate::cpu::{After, Next, Reason};
+    use crate::policy::PolicyKind;
     use crate::{Config, Shared, Spec};
     use std::vec::Vec;
 
@@ -373,5 +375,21 @@ mod tests {
         run_until(&mut zero, 700 * MS);
         let [had, other] = shares(&shared, &tasks, 700 * MS)[..] else { panic!("two tasks") };
         assert!(had.abs_diff(100) <= 10 && other.abs_diff(600) <= 10, "{had} and {other} ms");
+    }
+
+    /// Catches: a task that comes back to the policy with what it noted on another CPU, or long ago.
+    #[test]
+    fn who_becomes_fair_begins_anew() {
+        let shared = Shared::new(1, 4, Config { policy: PolicyKind::Eevdf, ..Config::default() });
+        let mut cpu = Cpu::new(&shared, CpuId(0), Nanos(0));
+        let spec = Spec { class: FIFO, ..Spec::default() };
+        let tasks = [1, 2].map(|slot| shared.create(slot, spec, CpuId(0)));
+        let _ = tasks.map(|task| cpu.start(task, Nanos(0)));
+        look(&mut cpu, 0, Reason::Preempt);
+        let waits = shared.task(tasks[1].index());
+        waits.own[0].set(90_000 * MS);
+        let _ = cpu.set_class(tasks[1], Class::Fair, Nanos(MS));
+        let request = waits.own[0].get() - waits.virtual_time.get();
+        assert!(request <= shared.config().slice().0, "{request} ns to run");
     }
 }
