@@ -36,6 +36,11 @@ impl Throttle {
         self.enter_period(from);
         let end = to.min(self.refilled_at());
         self.used += end.since(from).0;
+        let last = to.0 / self.period;
+        if last > self.number + 1 {
+            // Whole periods in between, of which the last one counts.
+            (self.number, self.used) = (last - 1, self.period);
+        }
         self.enter_period(to);
         self.used += to.since(end.max(Nanos(self.number * self.period))).0;
     }
@@ -109,7 +114,11 @@ mod tests {
             "as it does where both come at once"
         );
         throttle.charge(Nanos(1_150 * MS), Nanos(4_100 * MS));
-        assert_eq!(throttle.spent_at(Nanos(4_100 * MS)), Nanos(4_950 * MS), "whole periods in between don't");
+        assert_eq!(
+            throttle.spent_at(Nanos(4_100 * MS)),
+            Nanos(4_900 * MS),
+            "with what the last whole one is over"
+        );
     }
 
     /// Catches: an interrupt that comes late, again and again, and leaves nothing to the others.
