@@ -14,17 +14,21 @@ pub struct Affinity {
 }
 
 impl Affinity {
+    /// The CPUs that can be told apart.
+    const CPUS: u32 = 1 << 14;
+
     /// Every CPU.
     pub const ANY: Self = Self { first: 0, count: u16::MAX };
 
-    /// One CPU: the task is pinned.
+    /// One CPU: the task is pinned. One beyond 16,383 counts as that one, which no machine has.
     pub const fn one(cpu: CpuId) -> Self {
-        Self { first: cpu.0 as u16, count: 1 }
+        let first = if cpu.0 < Self::CPUS { cpu.0 } else { Self::CPUS - 1 };
+        Self { first: first as u16, count: 1 }
     }
 
     /// The CPUs `first..end`; `None` where that is empty or goes beyond CPU 16,383.
     pub fn range(first: u32, end: u32) -> Option<Self> {
-        let count = end.checked_sub(first).filter(|&count| count > 0 && end <= 1 << 14)?;
+        let count = end.checked_sub(first).filter(|&count| count > 0 && end <= Self::CPUS)?;
         Some(Self { first: first.try_into().ok()?, count: count.try_into().ok()? })
     }
 
@@ -74,5 +78,14 @@ mod tests {
         assert!(Affinity::range(3, 3).is_none());
         assert!(!Affinity::one(CpuId(300)).is_movable());
         assert!(Affinity::one(CpuId(300)).allows(CpuId(300)));
+    }
+
+    /// Catches: a number that runs into the marks of a task's terms.
+    #[test]
+    fn a_cpu_that_no_machine_has_is_none_that_one_has() {
+        for number in [1 << 14, 1 << 15, 1 << 16, u32::MAX] {
+            let nowhere = Affinity::one(CpuId(number));
+            assert_eq!((nowhere.first().0 >> 14, nowhere.allows(CpuId(0))), (0, false), "{number}");
+        }
     }
 }

@@ -12,10 +12,14 @@ use crate::time::Nanos;
 #[derive(Debug)]
 pub struct Priority {
     slice: Nanos,
-    turn: u32,
+    turn: u64,
 }
 
-/// The heavier, the smaller; in the key's upper half, above the turn.
+/// So much of a key counts arrivals. At a million a second they begin anew after six days, and equals that wait then
+/// may be overtaken for as long again.
+const TURN_BITS: u32 = 39;
+
+/// The heavier, the smaller: 24 bits, above those of the turn and below the [`HELD`](crate::queue::HELD) one.
 #[inline]
 fn rank(task: &Task) -> u64 {
     u64::from(MAX_WEIGHT - task.weight())
@@ -33,13 +37,13 @@ impl Policy for Priority {
 
     #[inline]
     fn arrive(&mut self, task: &Task, _why: Arrival, _least: Option<&Task>, _now: Nanos) -> u64 {
-        self.turn = self.turn.wrapping_add(1);
-        rank(task) << 32 | u64::from(self.turn)
+        self.turn = (self.turn + 1) % (1 << TURN_BITS);
+        rank(task) << TURN_BITS | self.turn
     }
 
     #[inline]
     fn remaining(&self, running: Running<'_>, least_key: u64) -> Nanos {
-        match rank(running.task).cmp(&(least_key >> 32)) {
+        match rank(running.task).cmp(&(least_key >> TURN_BITS)) {
             core::cmp::Ordering::Less => Nanos::NEVER,
             core::cmp::Ordering::Equal => self.slice.since(running.ran()),
             core::cmp::Ordering::Greater => Nanos::ZERO,
@@ -49,12 +53,12 @@ impl Policy for Priority {
     /// Only to its equals: a lighter one would run until the timer that's armed already, slices later.
     #[inline]
     fn may_give_way(&self, running: &Task, least_key: u64) -> bool {
-        least_key >> 32 <= rank(running)
+        least_key >> TURN_BITS <= rank(running)
     }
 
     #[inline]
     fn preempts(&self, key: u64, running: Running<'_>) -> bool {
-        key >> 32 < rank(running.task)
+        key >> TURN_BITS < rank(running.task)
     }
 
     #[inline]
@@ -67,6 +71,7 @@ impl Policy for Priority {
 mod tests {
     use super::*;
     use crate::policy::tests::task;
+    use crate::queue::HELD;
 
     #[test]
     fn who_is_as_heavy_is_next_after_a_slice_who_is_heavier_at_once_and_who_is_lighter_never() {
@@ -86,5 +91,19 @@ mod tests {
     #[test]
     fn of_the_heaviest_one_is_still_heavier() {
         assert!(rank(&task(MAX_WEIGHT)) < rank(&task(MAX_WEIGHT - 1)));
+    }
+
+    /// Catches: turns that begin anew after some hours of yields, before those that wait already.
+    #[test]
+    fn turns_do_not_end_with_32_bits() {
+        let mut policy = Priority::new(&Config::default());
+        policy.turn = u64::from(u32::MAX) - 1;
+        for weight in [1, MAX_WEIGHT] {
+            let task = &task(weight);
+            let mut arrive = || policy.arrive(task, Arrival::Preempted, None, Nanos(0));
+            let turns = [arrive(), arrive(), arrive()];
+            assert!(turns.is_sorted() && turns[0] < turns[2], "{turns:?}");
+            assert!(turns.iter().all(|&key| key & HELD == 0 && key >> TURN_BITS == rank(task)));
+        }
     }
 }

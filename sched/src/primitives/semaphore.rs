@@ -118,8 +118,7 @@ impl Semaphore {
     pub fn release(&self, kernel: impl Kernel, count: u32) {
         let mut word = self.word.load(Ordering::Relaxed);
         while word & QUEUED == 0 {
-            assert!(count <= MAX_PERMITS - word / PERMIT, "too many permits");
-            let more = word + count * PERMIT;
+            let more = with_permits(word, count);
             // Release pairs with the Acquire of who takes the permits.
             match self.word.compare_exchange(word, more, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -143,7 +142,7 @@ impl Semaphore {
     /// Adds `count` permits and calls who can have theirs. The list is open and someone waited, so that the word is the
     /// caller's until QUEUED goes.
     fn serve(&self, waiting: &Waiting<'_, impl Kernel>, count: u32) {
-        let mut word = self.word.load(Ordering::Relaxed) + count * PERMIT;
+        let mut word = with_permits(self.word.load(Ordering::Relaxed), count);
         while let Some((_, wish)) = waiting.front()
             && wish <= word / PERMIT
         {
@@ -175,6 +174,13 @@ impl Semaphore {
         self.close(kernel);
         self.word.swap(CLOSED, Ordering::Relaxed);
     }
+}
+
+/// The word with `count` permits more.
+#[inline]
+fn with_permits(word: u32, count: u32) -> u32 {
+    assert!(count <= MAX_PERMITS - word / PERMIT, "too many permits");
+    word + count * PERMIT
 }
 
 #[cfg(all(test, not(loom)))]

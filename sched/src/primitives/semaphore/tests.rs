@@ -70,6 +70,14 @@ fn one_more_is_too_many() {
 
 #[test]
 #[should_panic(expected = "too many permits")]
+fn one_more_is_too_many_where_someone_waits() {
+    let (semaphore, still) = (Semaphore::new(1), Still::new(3));
+    assert!(waits(&semaphore, &still, 2, 2));
+    semaphore.release(still.thread(1), MAX_PERMITS);
+}
+
+#[test]
+#[should_panic(expected = "too many permits")]
 fn nor_may_it_begin_with_more() {
     let _ = Semaphore::new(MAX_PERMITS + 1);
 }
