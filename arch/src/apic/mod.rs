@@ -96,6 +96,9 @@ pub(crate) fn init_this() {
         Some(mut apic) => unsafe { apic.enable() },
         None => enable_xapic_of_x2apic(),
     }
+    // Only now, since one that is disabled keeps its entries masked; the crate leaves this one as it was.
+    registers::write(Register::ERROR_STATUS, 0);
+    registers::write(Register::LVT_ERROR, vector::APIC_ERROR.into());
     // The crate unmasks the timer, and both pins with vector 0.
     for entry in [Register::LVT_TIMER, Register::LVT_LINT0, Register::LVT_LINT1] {
         registers::write(entry, LVT_MASKED);
@@ -136,7 +139,6 @@ fn enable_xapic_of_x2apic() {
         }
         base.write(value & !BASE_X2APIC | BASE_ENABLED);
     }
-    registers::write(Register::LVT_ERROR, vector::APIC_ERROR.into());
     registers::write(Register::DIVIDE, registers::DIVIDE_BY_1);
     registers::write(Register::SPURIOUS, SPURIOUS_SOFTWARE_ENABLE | u32::from(vector::SPURIOUS));
 }
@@ -176,6 +178,11 @@ pub(crate) fn in_service(vector: u8) -> bool {
 /// One bit of eight registers that have one a vector.
 fn has_bit(first: Register, vector: u8) -> bool {
     registers::read(first.plus(u32::from(vector) / 32)) & 1 << (vector % 32) != 0
+}
+
+/// Whether this CPU's local APIC interrupts it when something went wrong.
+pub fn reports_errors() -> bool {
+    registers::read(Register::LVT_ERROR) & (LVT_MASKED | 0xff) == vector::APIC_ERROR.into()
 }
 
 /// Takes note of what the local APIC has to complain about.

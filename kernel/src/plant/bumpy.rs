@@ -46,6 +46,11 @@ pub fn count() {
 /// Has a local APIC send what none may. One that says nothing of it gets the report sent that it owes.
 pub fn complain() {
     const A_WHILE: Nanos = Nanos(10_000_000);
+    for cpu in 0..=last_cpu() {
+        let asker = Builder::new("asker").pinned(CpuId(cpu)).spawn(apic::reports_errors);
+        let reports = asker.expect("there is room for a thread").join();
+        assert!(reports, "CPU {cpu} isn't interrupted for errors of its local APIC");
+    }
     let (before, _) = apic::errors();
     let silent = plant::send_illegal();
     if silent.is_some() {
