@@ -4,7 +4,7 @@ use super::rate::{agree, snapped};
 use super::reference::{Hpet, Pit, PmTimer, Reference};
 use super::{set_hz, ticks};
 use crate::acpi::{Acpi, PmTimerRegister};
-use crate::{apic, memory};
+use crate::{apic, cpu, memory};
 use raw_cpuid::CpuId;
 
 /// Who said how fast the TSC runs.
@@ -68,7 +68,8 @@ fn announced() -> Option<(Source, u64)> {
     let hypervisor = || Some(u64::from(cpuid.get_hypervisor_info()?.tsc_frequency()?) * 1_000);
     let crystal = || cpuid.get_tsc_info()?.tsc_frequency();
     let nominal = || {
-        // Where the TSC's ratio is known but the crystal isn't, the TSC runs at the nominal rate (SDM 3B 19.7.3).
+        // Where the TSC's ratio is known but the crystal isn't, the TSC runs at about the nominal rate: that's a round number,
+        // where a crystal of 24 MHz makes 2.496 GHz of 2.5.
         cpuid.get_tsc_info().filter(|tsc| tsc.numerator() != 0)?;
         Some(u64::from(cpuid.get_processor_frequency_info()?.processor_base_frequency()) * 1_000_000)
     };
@@ -84,7 +85,7 @@ fn announced() -> Option<(Source, u64)> {
 fn checked(nominal: u64, acpi: &Acpi) -> (Source, u64) {
     match measured(acpi) {
         (Source::Assumed, _) => (Source::Nominal, nominal),
-        (_, hz) if agree(nominal, hz) => (Source::Nominal, nominal),
+        (_, hz) if agree(nominal, hz, cpu::features().hypervisor) => (Source::Nominal, nominal),
         contradiction => contradiction,
     }
 }
