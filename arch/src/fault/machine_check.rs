@@ -10,6 +10,8 @@ const MCG_CAP: u32 = 0x179;
 const MCG_STATUS: u32 = 0x17a;
 const MCG_CTL: u32 = 0x17b;
 const CAP_BANKS: u64 = 0xff;
+/// So many fit below the next registers, at 0x480.
+const MOST_BANKS: u64 = 32;
 const CAP_HAS_CTL: u64 = 1 << 8;
 
 /// Banks have four registers each from here on (17.3.2): control, status, address, miscellaneous.
@@ -32,8 +34,25 @@ fn exists() -> bool {
     CpuId::new().get_feature_info().is_some_and(|info| info.has_mce() && info.has_mca())
 }
 
+/// Banks that have registers at [`BANKS`]. Those of larger numbers don't: there other registers follow (SDM 4, table 2-2).
 fn banks() -> u32 {
-    (read(MCG_CAP) & CAP_BANKS) as u32
+    (read(MCG_CAP) & CAP_BANKS).min(MOST_BANKS) as u32
+}
+
+/// Whether bank 0's control is another register of the platform's, which is the firmware's (SDM 3B 17.3.2.1): so on Intel's
+/// CPUs before Nehalem.
+fn has_platform_control(vendor: &str, family: u8, model: u8) -> bool {
+    vendor == "GenuineIntel" && family == 6 && model < 0x1a
+}
+
+/// The first bank whose control is the kernel's to write.
+fn first_controlled() -> u32 {
+    let cpuid = CpuId::new();
+    let (vendor, info) = (cpuid.get_vendor_info(), cpuid.get_feature_info());
+    let is_platforms = vendor.zip(info).is_some_and(|(vendor, info)| {
+        has_platform_control(vendor.as_str(), info.family_id(), info.model_id())
+    });
+    u32::from(is_platforms)
 }
 
 /// Turns all reports on, on this CPU, if it has any.
@@ -44,8 +63,10 @@ pub(crate) fn enable() {
     if read(MCG_CAP) & CAP_HAS_CTL != 0 {
         write(MCG_CTL, u64::MAX);
     }
-    for bank in 0..banks() {
+    for bank in first_controlled()..banks() {
         write(BANKS + 4 * bank, u64::MAX);
+    }
+    for bank in 0..banks() {
         write(BANKS + 4 * bank + 1, 0);
     }
     // SAFETY: vector 18 has its stub and its stack.
@@ -75,4 +96,27 @@ fn write_bank(out: &mut dyn Write, bank: u32) -> Result {
         write!(out, ", more {:#x}", read(first + 3))?;
     }
     writeln!(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catches: a Core 2 whose platform's settings are overwritten; a later CPU that leaves bank 0 off.
+    #[test]
+    fn bank_0_is_the_firmwares_on_old_cpus_of_intel() {
+        for (vendor, family, model, is_platforms) in [
+            ("GenuineIntel", 6, 0x0f, true),
+            ("GenuineIntel", 6, 0x17, true),
+            ("GenuineIntel", 6, 0x1a, false),
+            ("GenuineIntel", 15, 6, false),
+            ("AuthenticAMD", 6, 6, false),
+        ] {
+            assert_eq!(
+                has_platform_control(vendor, family, model),
+                is_platforms,
+                "{vendor} {family} {model:#x}"
+            );
+        }
+    }
 }
