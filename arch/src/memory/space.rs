@@ -250,8 +250,11 @@ impl Space {
         let frame = PhysFrame::containing_address(PhysAddr::new(physical));
         // SAFETY: `root` is a page table that only the holder of the lock changes, and all tables are reachable at `window`.
         let mut tables = unsafe { OffsetPageTable::new(&mut *self.table(root), VirtAddr::new(self.window)) };
+        // What leads to a page is writable from the beginning, since a right that is added later may not be seen at once, and
+        // isn't asked for by a flush: what the page itself allows decides.
+        let parents = Flags::PRESENT | Flags::WRITABLE;
         // SAFETY: callers map pages that nothing else names, or devices and firmware tables, which are not Rust's memory.
-        match unsafe { tables.map_to(page, frame, flags, &mut self.frames) } {
+        match unsafe { tables.map_to_with_table_flags(page, frame, flags, parents, &mut self.frames) } {
             // An entry that was not present is not cached by any TLB (SDM 3A 4.10.2.3): nothing to flush.
             Ok(fresh) => fresh.ignore(),
             Err(MapToError::PageAlreadyMapped(_) | MapToError::ParentEntryHugePage) => {}

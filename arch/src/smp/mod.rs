@@ -92,7 +92,9 @@ pub fn start_others(info: &BootInfo, acpi: &Acpi, limit: usize, entry: fn(u32) -
     let first = icr::this_apic_id();
     let mut started = Started::default();
     started.online.push(Cpu { index: 0, apic_id: first });
-    let others = acpi.cpus.iter().copied().filter(|&id| id != first).take(limit.saturating_sub(1));
+    let others = acpi.cpus.iter().copied().filter(|&id| id != first);
+    // The first CPU may be missing from the list, which may be full.
+    let others = others.take(limit.min(MAX_CPUS).saturating_sub(1));
     let (wanted, unreachable): (ArrayVec<u32, MAX_CPUS>, _) = others.partition(|&id| icr::can_address(id));
     started.missing = unreachable;
     if !wanted.is_empty() {
