@@ -89,7 +89,10 @@ pub fn start(host: &mut Host<'_>, slot: usize, affinity: Affinity) -> TaskId {
 /// The same of a class.
 pub fn start_as(host: &mut Host<'_>, slot: usize, class: Class, affinity: Affinity) -> TaskId {
     let spec = Spec { class, affinity, ..Spec::default() };
-    let task = host.machine.shared.create(slot, spec, host.cpu.id());
+    // As the kernel does: who may not run here is another CPU's from the beginning.
+    let here = host.cpu.id();
+    let first = if affinity.allows(here) { here } else { affinity.first() };
+    let task = host.machine.shared.create(slot, spec, first);
     let outcome = host.cpu.start(task, host.now);
     host.follow(outcome);
     task
