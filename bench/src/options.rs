@@ -141,6 +141,8 @@ pub enum Plant {
     ApicError,
     /// A clock that jumps, forwards and back.
     Clock,
+    /// CPUs whose TSCs aren't the first one's.
+    Skew,
     /// A page that is both writable and executable.
     WritableCode,
     /// A write to code.
@@ -192,6 +194,7 @@ impl Choice for Plant {
         ("spurious", Self::Spurious),
         ("apic-error", Self::ApicError),
         ("clock", Self::Clock),
+        ("skew", Self::Skew),
         ("writable-code", Self::WritableCode),
         ("write-code", Self::WriteCode),
         ("run-data", Self::RunData),
@@ -240,7 +243,7 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "plant",
         "none, panic, fault, overflow, hang, double-fault, machine-check, panic-twice, panic-noisy, heap, stuck, \
-         lost-kicks, spurious, apic-error, clock, writable-code, write-code, run-data",
+         lost-kicks, spurious, apic-error, clock, skew, writable-code, write-code, run-data",
     ),
 ];
 

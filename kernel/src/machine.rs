@@ -6,11 +6,12 @@ use alloc::format;
 
 use arch::acpi::Acpi;
 use arch::boot::BootInfo;
+use arch::clock::Skew;
 use arch::exit::{self, Exit};
-use arch::smp::Started;
+use arch::smp::{self, Started};
 use arch::{apic, clock, context, cpu, fault, memory, pic, timer};
 use bench::options::{ApicMode, Choice, Options, TimerMode};
-use bench::units::Plural;
+use bench::units::{Plural, Time};
 use sched::Topology;
 
 use crate::{console, idle, panic, println};
@@ -90,10 +91,11 @@ pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &S
     println!("  topology  {}", Levels(topology.counts()));
     println!("  memory    {} MiB, {} MiB free", memory::total_bytes() >> 20, memory::free_bytes() >> 20);
     println!(
-        "  clock     TSC at {} MHz, {}{}",
+        "  clock     TSC at {} MHz, {}{}{}",
         Megahertz(clock::hz()),
         source.name(),
-        if features.invariant_tsc { "" } else { " (not invariant)" }
+        if features.invariant_tsc { "" } else { " (not invariant)" },
+        Agreement
     );
     println!("  timer     {}, {} MHz", timer::mode().name(), Megahertz(timer::frequency_hz()));
     println!(
@@ -123,6 +125,9 @@ pub fn describe(info: &BootInfo, acpi: &Acpi, source: clock::Source, started: &S
     for apic_id in &started.missing {
         println!("  warning   CPU with APIC id {apic_id} did not come up and is left out");
     }
+    for (cpu, skew) in smp::skews().filter(|(_, skew)| skew.was != 0) {
+        println!("  warning   CPU {cpu}'s TSC was {}", Correction(skew));
+    }
 }
 
 /// Says what the local APICs complained about since boot, if they did.
@@ -142,6 +147,37 @@ struct Megahertz(u64);
 impl Display for Megahertz {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}.{:03}", self.0 / 1_000_000, self.0 / 1_000 % 1_000)
+    }
+}
+
+/// How well the CPUs' clocks agree, to follow what is said of one's.
+struct Agreement;
+
+impl Display for Agreement {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Emulated CPUs that take turns on one of the host's can't compare theirs any better.
+        const VAGUE_NS: u64 = 100_000;
+        let Some(within) = smp::skews().map(|(_, skew)| clock::to_ns(skew.within)).max() else {
+            return Ok(());
+        };
+        let why = if within > VAGUE_NS { ": the host is too busy to tell" } else { "" };
+        write!(out, ", skew below {}{why}", Time(within + 1))
+    }
+}
+
+/// How wrong a CPU's clock was, and what became of it.
+struct Correction(Skew);
+
+impl Display for Correction {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Skew { within, was, stays } = self.0;
+        let side = if was < 0 { "behind" } else { "ahead of" };
+        write!(out, "{} {side} CPU 0's ", Time(clock::to_ns(was.unsigned_abs())))?;
+        if stays {
+            write!(out, "and can't be set right: times that span CPUs are wrong by as much")
+        } else {
+            write!(out, "and is set right, within {}", Time(clock::to_ns(within)))
+        }
     }
 }
 

@@ -69,6 +69,7 @@ fn main(info: &'static BootInfo) -> ! {
     interrupts::set_handlers(if facts::counts_instructions() { &EXACT } else { &WATCHFUL });
 
     // All CPUs, each with a scheduler.
+    plant::sow(options.plant);
     let started = start::processors(info, &acpi, options.cpus.unwrap_or(usize::MAX));
     plant::grow_early(options.plant);
     let topology = start::topology(&started.online);

@@ -6,10 +6,18 @@ mod hunger;
 
 use core::fmt;
 
-use arch::{fault, memory};
+use arch::{clock, fault, memory};
 use bench::options::Plant;
 
 use crate::println;
+
+/// Does what has to be done before the other CPUs come.
+pub fn sow(plant: Plant) {
+    if plant == Plant::Skew {
+        let a_millisecond = clock::hz() / 1_000;
+        clock::plant::skew_others(a_millisecond.cast_signed());
+    }
+}
 
 /// Does what has to be done before any thread runs.
 pub fn grow_early(plant: Plant) {
@@ -37,6 +45,7 @@ pub fn grow(plant: Plant) {
         Plant::ApicError => bumpy::complain(),
         Plant::LostKicks => bumpy::lose_kicks(),
         Plant::Clock => bumpy::jump(),
+        Plant::Skew => bumpy::compare(),
         Plant::Heap => hunger::starve(),
     }
 }

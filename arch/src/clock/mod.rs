@@ -1,8 +1,9 @@
 //! The clock: nanoseconds since the TSC started, in five instructions.
 //!
-//! Each CPU reads its own TSC; firmware and hypervisors start them together. Reads are not serialised: two on one CPU never
-//! go backwards, two on different CPUs may differ by the skew and by what an out-of-order core moves, some tens of
-//! nanoseconds. The scheduler takes differences that saturate at zero.
+//! Each CPU reads its own TSC; firmware and hypervisors start them together, and boot measures whether they did, and sets right
+//! what is more than a microsecond off ([`Skew`]). Reads are not serialised: two on one CPU never go backwards, two on different
+//! CPUs may differ by the skew and by what an out-of-order core moves, some tens of nanoseconds. The scheduler takes
+//! differences that saturate at zero.
 //!
 //! Without the invariant flag (TCG never has it) the TSC is used all the same, and [`Source`] says so.
 
@@ -13,12 +14,14 @@ pub mod plant;
 mod rate;
 #[cfg(all(feature = "freestanding", not(test)))]
 mod reference;
+pub(crate) mod skew;
 
 #[cfg(all(feature = "freestanding", not(test)))]
 pub(crate) use calibrate::sample;
 #[cfg(all(feature = "freestanding", not(test)))]
 pub use calibrate::{Source, init};
 pub(crate) use rate::{Scale, fastest, scale, snapped};
+pub use skew::Skew;
 
 use core::cell::UnsafeCell;
 

@@ -1,14 +1,16 @@
-//! A clock that jumps on purpose, for tests of what becomes of it.
+//! Clocks that are wrong on purpose, for tests of what becomes of it: one that jumps, and one that isn't the others'.
 //!
 //! A TSC can't be set everywhere, but its rate is a number here: the clock counts from the TSC's start, so another rate is
 //! a jump, and a clock of another speed from then on.
 
-use super::{RATE, now_ns, ns_per_tick};
+use super::{RATE, now_ns, ns_per_tick, skew};
 use crate::timer;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// The rate that the clock had, once it has another one.
 static TRUE_RATE: AtomicU64 = AtomicU64::new(0);
+/// Ticks by which the TSC of every CPU but the first will be wrong as its CPU comes.
+static SKEW: AtomicI64 = AtomicI64::new(0);
 
 /// Jumps ahead by so many ns, or a little more.
 pub fn jump_ahead(by_ns: u64) {
@@ -24,6 +26,19 @@ pub fn jump_back() {
     let rate = TRUE_RATE.load(Ordering::Relaxed);
     if rate != 0 {
         change(ns_per_tick(), rate);
+    }
+}
+
+/// Has CPUs come with TSCs that are so many ticks ahead of the first one's, or behind, by turns. Before they are started.
+pub fn skew_others(by: i64) {
+    SKEW.store(by, Ordering::Relaxed);
+}
+
+/// Does that to this CPU.
+pub(crate) fn skew_this(index: u32) {
+    let by = SKEW.load(Ordering::Relaxed);
+    if by != 0 {
+        skew::shift_this(if index.is_multiple_of(2) { -by } else { by });
     }
 }
 

@@ -23,11 +23,11 @@ mod trampoline;
 
 use crate::acpi::{Acpi, MAX_CPUS};
 use crate::boot::BootInfo;
-use crate::clock;
+use crate::clock::{self, Skew};
 use crate::memory::Stack;
 use arrayvec::ArrayVec;
 use core::fmt;
-use offer::{Offer, Outcome};
+use offer::{Absent, Offer};
 
 /// Bytes of the stack that a CPU starts on, and keeps.
 const STACK_BYTES: usize = 32 << 10;
@@ -109,6 +109,11 @@ pub fn start_others(info: &BootInfo, acpi: &Acpi, limit: usize, entry: fn(u32) -
     started
 }
 
+/// How each other CPU's TSC compares with the first one's, by the CPU's index. After [`start_others`].
+pub fn skews() -> impl Iterator<Item = (u32, Skew)> {
+    offer::all().iter().filter_map(|offer| Some((offer.index()?, offer.skew()?)))
+}
+
 /// Prepares everything that a starting CPU reads, for as many CPUs as there is memory for.
 fn make_offers(wanted: &[u32], entry: fn(u32) -> !, started: &mut Started) {
     for &apic_id in wanted {
@@ -145,9 +150,9 @@ fn check_in(offers: &[Offer], started: &mut Started) {
         let index = started.online.len() as u32;
         let apic_id = offer.apic_id();
         match set_up(offer, index) {
-            Outcome::Ready => started.online.push(Cpu { index, apic_id }),
-            Outcome::Withdrawn => started.missing.push(apic_id),
-            Outcome::OutOfMemory => {
+            Ok(()) => started.online.push(Cpu { index, apic_id }),
+            Err(Absent::Withdrawn) => started.missing.push(apic_id),
+            Err(Absent::OutOfMemory) => {
                 started.missing.push(apic_id);
                 started.problem = Some(Problem::OutOfMemory);
             }
@@ -155,14 +160,15 @@ fn check_in(offers: &[Offer], started: &mut Started) {
     }
 }
 
-/// Numbers a CPU that came, and waits until it is set up or has failed.
+/// Numbers a CPU that came, compares its clock, and waits until it is set up or has failed.
 ///
 /// One that does neither would hold an index that is in use: there is no going on without it.
-fn set_up(offer: &Offer, index: u32) -> Outcome {
+fn set_up(offer: &Offer, index: u32) -> Result<(), Absent> {
     if offer.withdraw() {
-        return Outcome::Withdrawn;
+        return Err(Absent::Withdrawn);
     }
     offer.number(index);
+    offer.settle_clock();
     wait(PATIENCE_NS, || offer.outcome().is_some());
     offer.outcome().unwrap_or_else(|| panic!("CPU {index} came up and got lost while it was set up"))
 }

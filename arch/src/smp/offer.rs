@@ -1,8 +1,11 @@
 //! The table of offers: how a starting CPU and the first one agree.
 
 use crate::acpi::MAX_CPUS;
+use crate::clock::skew::{self, Exchange};
+use crate::clock::{self, Skew};
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use spin::Once;
 
 /// States of an offer; `super` draws their transitions.
 pub(super) const OFFERED: u32 = 1;
@@ -19,11 +22,9 @@ pub(super) const STACK: usize = offset_of!(Offer, stack);
 
 const NO_INDEX: u32 = u32::MAX;
 
-/// How an offer ends.
+/// Why a CPU isn't there in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outcome {
-    /// The CPU is set up and runs.
-    Ready,
+pub(super) enum Absent {
     /// The CPU did not come in time.
     Withdrawn,
     /// The CPU came, but there was no memory to set it up; it halted.
@@ -36,6 +37,8 @@ pub(super) struct Offer {
     state: AtomicU32,
     stack: AtomicU64,
     index: AtomicU32,
+    clocks: Exchange,
+    skew: Once<Skew>,
 }
 
 pub(super) static OFFERS: [Offer; MAX_CPUS] = [const { Offer::new() }; MAX_CPUS];
@@ -67,6 +70,8 @@ impl Offer {
             state: AtomicU32::new(0),
             stack: AtomicU64::new(0),
             index: AtomicU32::new(NO_INDEX),
+            clocks: Exchange::new(),
+            skew: Once::new(),
         }
     }
 
@@ -78,13 +83,13 @@ impl Offer {
         self.state.load(Ordering::Relaxed) == ACCEPTED
     }
 
-    /// What became of the offer; `None` while its CPU is being set up.
-    pub(super) fn outcome(&self) -> Option<Outcome> {
+    /// Whether the CPU runs; `None` while it is being set up.
+    pub(super) fn outcome(&self) -> Option<Result<(), Absent>> {
         // Acquire: pairs with the Release store in `accept`; whatever the CPU set up is seen by the caller.
         match self.state.load(Ordering::Acquire) {
-            READY => Some(Outcome::Ready),
-            FAILED => Some(Outcome::OutOfMemory),
-            WITHDRAWN => Some(Outcome::Withdrawn),
+            READY => Some(Ok(())),
+            FAILED => Some(Err(Absent::OutOfMemory)),
+            WITHDRAWN => Some(Err(Absent::Withdrawn)),
             _ => None,
         }
     }
@@ -101,6 +106,23 @@ impl Offer {
         self.index.store(index, Ordering::Release);
     }
 
+    /// The CPU's index, if it came.
+    pub(super) fn index(&self) -> Option<u32> {
+        Some(self.index.load(Ordering::Relaxed)).filter(|&index| index != NO_INDEX)
+    }
+
+    /// Compares the CPU's clock with this one's, once it has its index.
+    pub(super) fn settle_clock(&self) {
+        if let Some(skew) = self.clocks.settle(skew::read_in_order, (clock::hz() / 1_000_000).max(1)) {
+            self.skew.call_once(|| skew);
+        }
+    }
+
+    /// What came of that; `None` if the CPU didn't answer.
+    pub(super) fn skew(&self) -> Option<Skew> {
+        self.skew.get().copied()
+    }
+
     fn wait_for_index(&self) -> u32 {
         loop {
             // Acquire: pairs with the Release store in `number`.
@@ -115,6 +137,8 @@ impl Offer {
 /// The first Rust on a CPU that accepted `offer`: on its own stack, SSE on, kernel page tables, interrupts off.
 pub(super) extern "C" fn accept(offer: &'static Offer) -> ! {
     let index = offer.wait_for_index();
+    clock::plant::skew_this(index);
+    offer.clocks.answer(skew::read_in_order, skew::shift_this);
     let state = if crate::cpu::init_this(index).is_ok() { READY } else { FAILED };
     // Release: pairs with the Acquire load in `outcome`.
     offer.state.store(state, Ordering::Release);

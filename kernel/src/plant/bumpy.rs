@@ -1,17 +1,17 @@
 //! What a machine does to a kernel without breaking it: interrupts that nobody expects, others that never come, errors of a
-//! local APIC, a clock that jumps. The run goes on.
+//! local APIC, a clock that jumps, clocks that differ. The run goes on.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use alloc::sync::Arc;
 
 use arch::apic::plant::{self, send_spurious, taken_spurious};
-use arch::{apic, clock};
+use arch::{apic, clock, smp};
 use sched::{CpuId, Nanos};
 
 use crate::local::{Local, now};
 use crate::thread::{Builder, park, sleep};
-use crate::{println, watchdog};
+use crate::{machine, println, watchdog};
 
 /// Interrupts sent that nobody expects.
 static SENT: AtomicU64 = AtomicU64::new(0);
@@ -123,4 +123,14 @@ pub fn jump() {
         assert!(jumped > SECOND / 2, "the clock jumped by {jumped} ns only");
         println!("planted    the clock jumped {way}, and every sleeper came back");
     }
+}
+
+/// Makes sure that there was a skew to find.
+pub fn compare() {
+    let found = smp::skews().any(|(_, skew)| skew.was != 0);
+    machine::or_bad_input(if found {
+        Ok(())
+    } else {
+        Err("plant=skew: the TSCs of this machine can't be set")
+    });
 }
