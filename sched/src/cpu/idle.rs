@@ -14,6 +14,7 @@
 
 use super::Cpu;
 use crate::attention::Notice;
+use crate::class::Rank;
 use crate::sync::{Ordering, fence};
 use crate::time::Nanos;
 
@@ -33,6 +34,7 @@ impl Cpu<'_> {
         if self.shared.idle.contains(self.id) {
             return;
         }
+        self.unasked = Rank::IDLE;
         self.adapt_poll(now);
         self.stale_at = now + STALE;
         self.mailbox.load.publish(0, self.policy.floor(), now);

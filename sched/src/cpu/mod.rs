@@ -121,6 +121,8 @@ pub struct Cpu<'a> {
     is_outranked: bool,
     /// The rank that this CPU showed last, while others than fair tasks are about.
     shown: Rank,
+    /// What it ran before it came to idle, until it enters idleness and asks for what it may run now.
+    unasked: Rank,
 }
 
 impl<'a> Cpu<'a> {
@@ -164,6 +166,7 @@ impl<'a> Cpu<'a> {
             rank_charged: now,
             is_outranked: false,
             shown: Rank::IDLE,
+            unasked: Rank::IDLE,
         }
     }
 

@@ -215,8 +215,9 @@ impl Cpu<'_> {
         }
         self.renew_offer();
         let spent = self.throttle.is_spent(now);
-        self.timers.set_alert(ranked || spent || !self.ranks.is_empty());
-        let before = self.shown;
+        let before = self.shown.max(self.unasked);
+        self.unasked = if idle { before } else { Rank::IDLE };
+        self.timers.set_alert(ranked || spent || !self.ranks.is_empty() || self.unasked.is_real_time());
         self.shown = match task.rank() {
             _ if idle => Rank::IDLE,
             // Nothing real-time may run here before the period ends, so nothing should come.

@@ -59,6 +59,26 @@ fn who_comes_to_run_something_lower_takes_over_what_waits_elsewhere() {
     assert_eq!(one.current(), task);
 }
 
+/// Catches: a CPU that leaves idleness for something lower before it has entered it, and so never asks.
+#[test]
+fn who_was_to_idle_and_finds_something_lower_at_once_asks_too() {
+    let shared = Shared::new(2, 8, Config::default());
+    let [mut zero, mut one] = two_cpus(&shared);
+    let _ = start(&mut zero, &[fifo(9)], Affinity::one(CpuId(0)), 2);
+    let _ = start(&mut one, &[fifo(9)], Affinity::one(CpuId(1)), 3);
+    let _ = (run(&mut zero, 0, Reason::Preempt), run(&mut one, 0, Reason::Preempt));
+    let task = start(&mut zero, &[fifo(3)], Affinity::ANY, 6)[0];
+    let _ = (run(&mut zero, MS, Reason::Preempt), zero.take_kick());
+    let _ = run(&mut one, 2 * MS, Reason::Block);
+    assert_eq!((one.is_idle(), one.take_kick()), (true, None));
+    let fair = start(&mut one, &[Class::Fair], Affinity::one(CpuId(1)), 7)[0];
+    let _ = run(&mut one, 2 * MS, Reason::Preempt);
+    assert_eq!((one.current(), one.take_kick()), (fair, Some(CpuId(0))));
+    let _ = run(&mut zero, 2 * MS, Reason::Preempt);
+    let _ = run(&mut one, 2 * MS, Reason::Preempt);
+    assert_eq!(one.current(), task);
+}
+
 /// A pinned task of lower rank is posted without an interrupt, and seen when the real-time one blocks.
 #[test]
 fn what_would_not_run_is_not_announced() {
