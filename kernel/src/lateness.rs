@@ -1,7 +1,5 @@
-//! How late timer interrupts come where a host may delay them: what tells an unfair scheduler from a host that is too
-//! busy to be fair.
-//!
-//! Under `-icount` nothing is late, and every instruction of the timer's path counts: there this is left out.
+//! How late timer interrupts come: what tells an unfair scheduler from a host that is too busy to be fair, and from one that
+//! lets a CPU wait for its turn.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

@@ -39,16 +39,13 @@ use bench::options::{Legacy, Switch};
 
 arch::entry!(main);
 
-/// Where a ns is an instruction, so that none is to spare.
-static EXACT: interrupts::Handlers = interrupts::Handlers {
-    timer: dispatch::on_timer,
+static HANDLERS: interrupts::Handlers = interrupts::Handlers {
+    timer: lateness::on_timer,
     kick: dispatch::on_kick,
     take_serial: monitor::take_input,
     serial: monitor::wake,
     nmi: states::on_nmi,
 };
-/// Everywhere else.
-static WATCHFUL: interrupts::Handlers = interrupts::Handlers { timer: lateness::on_timer, ..EXACT };
 
 fn main(info: &'static BootInfo) -> ! {
     // A voice, and ears for faults.
@@ -66,7 +63,7 @@ fn main(info: &'static BootInfo) -> ! {
     // The machine: interrupts, clock, timer.
     let acpi = acpi::find(info);
     let clock = machine::init(&acpi, &options);
-    interrupts::set_handlers(if facts::counts_instructions() { &EXACT } else { &WATCHFUL });
+    interrupts::set_handlers(&HANDLERS);
 
     // All CPUs, each with a scheduler.
     plant::sow(options.plant);

@@ -77,6 +77,7 @@ impl Report<'_> {
             self.line(format_args!(
                 "  Under -icount CPUs run in turns, so that the work of several says how long turns are."
             ));
+            self.line(format_args!("  Timers are late by turns, too; where they are limits are wide."));
         } else if !env.is_punctual() {
             self.line(format_args!(
                 "  Limits are wide, since a loaded host runs timers late; with -icount they are narrow."

@@ -48,7 +48,7 @@ pub fn run<O: Os>(
     let loops = weights.len();
     claims.extend(window.threads[loops..].iter().map(|napper| took(napper, &window)));
     let expected: Vec<f64> = ideal(&claims, CPUS).iter().map(|cpus| 1.0 / cpus).collect();
-    let judgement = judge(&window, &expected, loops, lab.limits().ratio);
+    let judgement = judge(&window, &expected, loops, lab.limits(&window).ratio);
     let mut judgement = lab.judge_shares(judgement, &window);
     if let Some(napper) = window.threads.get(loops) {
         let text = format!("×{:.2}, ×{ASKED:.2} if it woke on time", napper.ratio(window.ns));

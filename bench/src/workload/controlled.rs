@@ -32,7 +32,7 @@ pub fn reweighted<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Resu
     let shared = Shared::new(&window, &claims, 1, lab.slice_ns());
     let error = shared.division.max_error() * 100.0;
     let case = alloc::format!("1:1:1 made 1:2:4 on 1, {}", Time(window.ns));
-    let judgement = Judgement::of_case(case).at_most("largest error", error, lab.limits().weight, "%");
+    let judgement = Judgement::of_case(case).at_most("largest error", error, lab.limits(&window).weight, "%");
     report.share(&shared, &lab.judge_shares(judgement.served(&shared), &window));
     Ok(())
 }
@@ -46,7 +46,7 @@ pub fn pinned<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(
     drop(running);
     let sharers = |cpu| PINS.iter().filter(|&&other| other == cpu).count() as f64;
     let expected: Vec<f64> = PINS.iter().map(|&cpu| sharers(cpu)).collect();
-    let judgement = balance::judge(&window, &expected, PINS.len(), lab.limits().ratio);
+    let judgement = balance::judge(&window, &expected, PINS.len(), lab.limits(&window).ratio);
     report.ratio(&window, &expected, &lab.judge_shares(judgement, &window));
     Ok(())
 }

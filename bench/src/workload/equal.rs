@@ -23,7 +23,6 @@ use crate::verdict::Judgement;
 const EVERY_N_UP_TO: usize = 4;
 
 pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), Trouble> {
-    let Limits { jain, min_over_max, .. } = lab.limits();
     for (loops, cpus) in cases(O::cpus(), lab.effort.all_cases) {
         report.begin(name);
         let weights = vec![1; loops];
@@ -31,6 +30,7 @@ pub fn run<O: Os>(name: &str, lab: &Lab, report: &mut Report<'_>) -> Result<(), 
         let window = running.watch(lab.effort.settle_ns, lab.effort.share_ns);
         drop(running);
         let shared = Shared::new(&window, &vec![Claim::endless(1.0); loops], cpus, lab.slice_ns());
+        let Limits { jain, min_over_max, .. } = lab.limits(&window);
         let judgement = Judgement::of_case(format!("{loops} on {cpus}"))
             .at_least("Jain", shared.division.jain, jain, "")
             .at_least("smallest/largest", shared.division.min_over_max, min_over_max, "")

@@ -90,6 +90,12 @@ impl Window {
         total.timer_late_ns.checked_div(total.timer_interrupts).unwrap_or(0)
     }
 
+    /// The part of all CPUs' time by which timer interrupts were late, together.
+    pub fn late_part(&self) -> f64 {
+        let time = self.ns.max(1) as f64 * self.cpus.len().max(1) as f64;
+        self.total().timer_late_ns as f64 / time
+    }
+
     /// All CPUs together.
     pub fn total(&self) -> Counters {
         self.cpus.iter().fold(Counters::default(), |sum, cpu| sum.plus(cpu))

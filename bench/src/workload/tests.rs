@@ -2,9 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{Effort, MS};
+use super::loops::Window;
+use super::{Effort, Lab, Limits, MS};
 use crate::host::Host;
 use crate::options::Options;
+use crate::os::Counters;
 use crate::record::{self, Body, Record};
 use crate::suite::{Outcome, ROWS, run_with};
 
@@ -98,4 +100,38 @@ fn samples_never_exceed_what_was_asked_for() {
         }
     }
     assert_eq!(rows, 26);
+}
+
+/// Two CPUs over a second, in which each of `timers` was `late_ns` late.
+fn late(timers: u64, late_ns: u64) -> Window {
+    let cpu = Counters { timer_interrupts: timers, timer_late_ns: timers * late_ns, ..Counters::default() };
+    Window { ns: 1_000 * MS, cpus: vec![cpu, Counters::default()], ..Window::default() }
+}
+
+/// Catches: narrow limits under `-icount` where CPUs wait for each other's turns; any where slices end at the host's pleasure.
+#[test]
+fn limits_are_as_narrow_as_timers_are_punctual() {
+    let lab = |punctual| Lab {
+        effort: TINY,
+        icount: punctual,
+        punctual,
+        promise: None,
+        sched: Options::default().sched,
+    };
+    for (timers, late_ns, is_punctual, bears) in [
+        (100, 0, true, true),
+        (100, 100_000, true, true),
+        (100, 101_000, false, true),
+        (100, 10 * MS, false, true),
+        (100, 11 * MS, false, false),
+        (1, 18 * MS, false, true),
+        (2, 18 * MS, false, false),
+        (0, 0, true, true),
+    ] {
+        let window = late(timers, late_ns);
+        let expected = if is_punctual { Limits::PUNCTUAL } else { Limits::LATE };
+        assert_eq!(lab(true).limits(&window), expected, "{timers} timers, {late_ns} ns late");
+        assert_eq!(lab(false).limits(&window), Limits::LATE, "a host always may have been late");
+        assert_eq!(lab(true).bears(&window).0, bears, "{timers} timers, {late_ns} ns late");
+    }
 }
