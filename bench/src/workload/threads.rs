@@ -1,7 +1,7 @@
 //! `threads/alive`, `threads/storm`: many threads, at once and one after the other, and what they leave behind.
 //!
-//! Scenario of `alive`: 10,000 threads are created and park, anywhere; when all have, each is unparked and joined. A sample is
-//! the creation of one. Of `storm`: on each of up to four CPUs' behalf a thread creates others, 32 at a time, which run
+//! Scenario of `alive`: 10,000 threads are created and park, anywhere; when all have, each is unparked and joined. Every
+//! sixteenth has a stack of twice the usual size. A sample is the creation of one. Of `storm`: on each of up to four CPUs' behalf a thread creates others, 32 at a time, which run
 //! and are joined, 100,000 in all; the one sample is the whole time over their number.
 //! Expected: all ran; and the kernel's memory is as it was before: bytes of its heap, stacks mapped, stacks and slots
 //! unused. One round unmeasured comes before, since memory for stacks is kept for the next threads.
@@ -21,6 +21,9 @@ use crate::verdict::Judgement;
 
 /// Threads of a storm for each that is alive at once in `alive`.
 const STORM: usize = 10;
+/// Of those alive at once, every so many-th has a stack of [`LARGE`] bytes.
+const PER_LARGE: usize = 16;
+const LARGE: usize = 64 << 10;
 /// Threads that a spawner has at a time.
 const BATCH: usize = 32;
 const SPAWNERS: usize = 4;
@@ -92,8 +95,9 @@ fn crowded<O: Os>(crowd: usize, timed: &mut Timed) -> Result<usize, SpawnError> 
     let mut refused = None;
     while threads.len() < crowd && refused.is_none() {
         let (up, stop) = (up.clone(), stop.clone());
+        let stack = threads.len().is_multiple_of(PER_LARGE).then_some(LARGE);
         let start = O::now();
-        let thread = O::spawn(&Spec::new("one of many"), move || {
+        let thread = O::spawn(&Spec { stack, ..Spec::new("one of many") }, move || {
             up.fetch_add(1, Relaxed);
             while !stop.load(Relaxed) {
                 O::park();

@@ -23,6 +23,9 @@ use super::join::Run;
 /// The stack of a thread that doesn't ask for another size, in bytes.
 pub const DEFAULT_STACK: usize = 32 << 10;
 
+/// So many stacks of other sizes are looked at for one that is large enough.
+const SEARCHED: usize = 64;
+
 type Body = Arc<dyn Run>;
 
 /// What a thread does when it ends.
@@ -63,7 +66,7 @@ impl Table {
         for slot in shared.cpus()..shared.slots() {
             let _ = free.push(slot as u32);
         }
-        let (stacks, odd_stacks) = (ArrayQueue::new(shared.slots()), ArrayQueue::new(64));
+        let [stacks, odd_stacks] = [(); 2].map(|()| ArrayQueue::new(shared.slots()));
         Self { contexts, slots, free, stacks, odd_stacks, made: AtomicU64::new(0) }
     }
 
@@ -88,15 +91,35 @@ impl Table {
     pub(super) fn reserve(&self, bytes: usize) -> Result<(usize, Stack), SpawnError> {
         let flags = interrupts::disable_save();
         let slot = self.free.pop();
-        let recycled = if bytes <= DEFAULT_STACK { self.stacks.pop() } else { self.odd_stacks.pop() };
+        let recycled = if bytes <= DEFAULT_STACK { self.stacks.pop() } else { self.recycled(bytes) };
         interrupts::restore(flags);
         let slot = slot.ok_or(SpawnError::TableFull)?;
-        let fitting = recycled.filter(|stack| stack.len() >= bytes);
-        if let Ok(stack) = fitting.map_or_else(|| self.make_stack(bytes), Ok) {
+        if let Ok(stack) = recycled.map_or_else(|| self.make_stack(bytes), Ok) {
             return Ok((slot as usize, stack));
         }
         self.give_back(slot);
         Err(SpawnError::OutOfMemory)
+    }
+
+    /// A stack of at least `bytes`, more than the default, that nobody uses. Interrupts off.
+    #[cold]
+    fn recycled(&self, bytes: usize) -> Option<Stack> {
+        for _ in 0..self.odd_stacks.len().min(SEARCHED) {
+            let stack = self.odd_stacks.pop()?;
+            if stack.len() >= bytes {
+                return Some(stack);
+            }
+            // To the end, so that the next search begins with others.
+            self.recycle(stack);
+        }
+        None
+    }
+
+    /// Keeps a stack for another thread. Interrupts off.
+    fn recycle(&self, stack: Stack) {
+        let pool = if stack.len() == DEFAULT_STACK { &self.stacks } else { &self.odd_stacks };
+        // There is room for as many as threads can be at once; one more, of sizes that nobody asks for, stays mapped and unused.
+        let _ = pool.push(stack);
     }
 
     #[cold]
@@ -170,9 +193,7 @@ impl Table {
         // SAFETY: the thread exited, so the slot is the reaper's.
         let stack = unsafe { (*self.slots[gone.index()].stack.get()).take() };
         if let Some(stack) = stack {
-            let pool = if stack.len() == DEFAULT_STACK { &self.stacks } else { &self.odd_stacks };
-            // A full pool of odd sizes drops the stack: its memory stays mapped and unused.
-            let _ = pool.push(stack);
+            self.recycle(stack);
         }
         shared.release(gone);
         let pushed = self.free.push(gone.index() as u32);
