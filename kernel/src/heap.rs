@@ -26,9 +26,12 @@ struct Counted {
 unsafe impl GlobalAlloc for Counted {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.used.fetch_add(layout.size(), Ordering::Relaxed);
         // SAFETY: the caller's promise.
-        unsafe { self.heap.alloc(layout) }
+        let block = unsafe { self.heap.alloc(layout) };
+        if !block.is_null() {
+            self.used.fetch_add(layout.size(), Ordering::Relaxed);
+        }
+        block
     }
 
     #[inline]
@@ -39,9 +42,12 @@ unsafe impl GlobalAlloc for Counted {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        self.used.fetch_add(size.wrapping_sub(layout.size()), Ordering::Relaxed);
         // SAFETY: the caller's promise.
-        unsafe { self.heap.realloc(block, layout, size) }
+        let block = unsafe { self.heap.realloc(block, layout, size) };
+        if !block.is_null() {
+            self.used.fetch_add(size.wrapping_sub(layout.size()), Ordering::Relaxed);
+        }
+        block
     }
 }
 

@@ -5,8 +5,8 @@ use alloc::boxed::Box;
 use core::alloc::Layout;
 use core::mem::MaybeUninit;
 
-use crate::println;
 use crate::thread::{Builder, JoinHandle, SpawnError};
+use crate::{heap, println};
 
 /// A block that knows the one before: there is nothing else to keep them in.
 struct Block<const BYTES: usize> {
@@ -46,11 +46,13 @@ fn try_thread(stack: usize) -> Result<u32, SpawnError> {
 /// whose stack is larger than the machine.
 pub fn starve() {
     const HUGE: usize = 1 << 40;
+    let before = heap::used();
     let (large, small, least) = (take_all::<{ 64 << 10 }>(), take_all::<1000>(), take_all::<8>());
     let refused = (try_thread(0), try_thread(HUGE));
     give_back(large.0);
     give_back(small.0);
     give_back(least.0);
+    assert_eq!(heap::used(), before, "what was refused isn't in use");
     assert_eq!(refused, (Err(SpawnError::OutOfMemory), Err(SpawnError::OutOfMemory)));
     assert_eq!((try_thread(HUGE), try_thread(0)), (Err(SpawnError::OutOfMemory), Ok(1)));
     println!(
